@@ -1,0 +1,1 @@
+"""Oh-LoRA Lab: turns a pretrained face StyleGAN into a controllable virtual human."""

@@ -1,0 +1,280 @@
+"""Checks the run's configuration against its schema, fills in defaults, and says in one sentence what is wrong."""
+
+import copy
+import difflib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from ohlora_lib.errors import InputError
+
+Place = tuple[str | int, ...]  # the keys that lead to a value
+
+TYPES = {
+    "object": "a mapping of keys to values",
+    "array": "a list",
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "null": "null",
+}
+WINDOWS = ("rows", "columns", "left_columns", "right_columns")  # keys that hold [start, stop]
+
+
+def load_schema(path: str | Path) -> dict[str, Any]:
+    """Read a JSON schema written as YAML.
+
+    Raises:
+        InputError: the file is missing, not YAML or not a schema.
+    """
+    try:
+        schema = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        jsonschema.Draft202012Validator.check_schema(schema)
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist; restore it from the repository") from None
+    except (yaml.YAMLError, jsonschema.SchemaError) as error:
+        raise InputError(f"{path} is not a valid schema ({str(error).splitlines()[0]}); correct it") from error
+    return schema
+
+
+def validate_config(
+    config: dict[str, Any], schema_path: str | Path, files: Sequence[str | Path] = (), root: str | Path = "."
+) -> dict[str, Any]:
+    """Return a copy of a configuration with the defaults of its schema filled in, after checking it.
+
+    Args:
+        config: the configuration, merged from all files.
+        schema_path: the schema.
+        files: the files it was merged from, later ones first to be blamed; used in messages only.
+        root: the folder that relative paths in the configuration start from.
+
+    Raises:
+        InputError: one sentence that names the file, the line, the key and the remedy.
+    """
+    schema = load_schema(schema_path)
+    filled = _fill(copy.deepcopy(config), schema, schema)
+    problem = next(iter(_problems(filled, schema, Path(root))), None)
+    if problem is not None:
+        place, text = problem
+        raise InputError(f"{_where(place, files, config)}: {text}")
+    return filled
+
+
+# ---- defaults
+
+
+def _fill(value: Any, schema: dict, whole: dict) -> Any:
+    schema = _resolve(schema, whole)
+    if isinstance(value, dict):
+        properties = schema.get("properties", {})
+        for key, child in properties.items():
+            child = _resolve(child, whole)
+            if key not in value and "default" in child:
+                value[key] = copy.deepcopy(child["default"])
+        others = schema.get("additionalProperties")
+        for key in value:
+            child = properties.get(key, others)
+            if isinstance(child, dict):
+                value[key] = _fill(value[key], child, whole)
+    return value
+
+
+def _resolve(schema: dict, whole: dict) -> dict:
+    """Follow a `$ref` to `#/$defs/...`; keys beside it, such as a default, win."""
+    if "$ref" not in schema:
+        return schema
+    target = whole
+    for key in schema["$ref"].removeprefix("#/").split("/"):
+        target = target[key]
+    return {**_resolve(target, whole), **{key: item for key, item in schema.items() if key != "$ref"}}
+
+
+# ---- problems
+
+
+def _problems(config: dict, schema: dict, root: Path) -> Iterator[tuple[Place, str]]:
+    """Yield what is wrong, the likeliest cause first."""
+    # jsonschema takes 10.0 for an integer, but a count of images must be one
+    checker = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine(
+        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
+    )
+    validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=checker)(schema)
+    errors = list(validator.iter_errors(config))
+    # a misspelt key explains the required one that is missing
+    errors.sort(key=lambda error: error.validator != "additionalProperties")
+    for error in errors:
+        yield _describe(error)
+    if not errors:
+        yield from _cross_checks(config, root)
+
+
+def _describe(error: jsonschema.ValidationError) -> tuple[Place, str]:
+    place, value, rule = tuple(error.absolute_path), error.instance, error.validator_value
+    name = _dotted(place)
+    if "propertyNames" in error.absolute_schema_path:
+        reason = "is a reserved name" if error.validator == "not" else "must be lower-case letters, digits and _"
+        return (*place, value), f"the name {value!r} in {name} {reason}; rename it"
+    match error.validator:
+        case "additionalProperties":
+            known = list(error.schema.get("properties", {}))
+            key = next(key for key in value if key not in known)
+            return (*place, key), f"unknown key {key!r} in {name}; {_suggest(key, known)}"
+        case "required":
+            key = next(key for key in rule if key not in value)
+            return place, f"the key {key!r} is missing in {name}; add it"
+        case "type":
+            wanted = [rule] if isinstance(rule, str) else rule
+            words = " or ".join(TYPES[kind] for kind in wanted)
+            return place, f"{name} must be {words}, not {_show(value)}; {_type_remedy(value, wanted)}"
+        case "enum":
+            return place, f"{name} is {_show(value)}; allowed are {', '.join(map(str, rule))}"
+        case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum":
+            sides = {"minimum": "at least", "maximum": "at most", "exclusiveMinimum": "above", "exclusiveMaximum": "below"}
+            return place, f"{name} must be {sides[error.validator]} {rule}, not {value}; correct the value"
+        case "minItems" | "maxItems":
+            side = "at least" if error.validator == "minItems" else "at most"
+            noun = "entry" if rule == 1 else "entries"
+            return place, f"{name} must have {side} {rule} {noun}, not {len(value)}; correct the list"
+        case "minProperties":
+            return place, f"{name} must not be empty; add an entry"
+        case "uniqueItems":
+            return place, f"{name} names an entry twice; remove one"
+        case "minLength":
+            return place, f"{name} must not be empty; give a value"
+        case "pattern":
+            return place, f"{name} is {_show(value)}, which does not match {rule}; correct the value"
+    return place, f"{name} is not allowed ({error.message}); correct the value"
+
+
+def _cross_checks(config: dict, root: Path) -> Iterator[tuple[Place, str]]:
+    """Yield what a schema cannot say: values that contradict each other, files that are not there."""
+    yield from _windows(config, ())
+    for name, population in config.get("populations", {}).items():
+        place = ("populations", name)
+        images, labels, attributes = (population[key] for key in ("images", "labels", "attributes"))
+        if population["shards"] > images:
+            yield _order((*place, "shards"), population["shards"], (*place, "images"), images)
+        if labels["count"] > images:
+            yield _order((*place, "labels", "count"), labels["count"], (*place, "images"), images)
+        for index, attribute in enumerate(attributes):
+            known = config["attributes"]
+            if attribute not in known:
+                text = f"{_dotted((*place, 'attributes'))} has the unknown attribute {attribute!r}"
+                yield (*place, "attributes", index), f"{text}; {_suggest(attribute, list(known))}"
+                continue
+            folds = known[attribute]["folds"]
+            if folds > labels["count"]:
+                yield _order(("attributes", attribute, "folds"), folds, (*place, "labels", "count"), labels["count"])
+        for attribute, limits in population["filter"].items():
+            here = (*place, "filter", attribute)
+            if attribute not in attributes:
+                text = f"{_dotted(here)} filters by an attribute that the population does not have"
+                yield here, f"{text}; {_suggest(attribute, attributes)}"
+            if limits.get("min", 0) > limits.get("max", 1):
+                yield here, f"{_dotted(here)} lets nothing pass, as its min is above its max; correct one"
+        table = labels["csv"]
+        here = (*place, "labels", "csv")
+        if table is not None and not (root / table).is_file():
+            yield here, f"{_dotted(here)} is {table}, which does not exist; correct the path"
+        if table is None and config["domain"]["annotator"] is None:
+            yield here, f"{_dotted(here)} and domain.annotator are both null; give one of them, as labels must come from somewhere"
+
+
+def _windows(value: Any, place: Place) -> Iterator[tuple[Place, str]]:
+    """Yield every [start, stop] that is empty."""
+    if not isinstance(value, dict):
+        return
+    for key, item in value.items():
+        here = (*place, key)
+        if key in WINDOWS and isinstance(item, list) and len(item) == 2 and item[0] >= item[1]:
+            yield here, f"{_dotted(here)} is [{item[0]}, {item[1]}], which is empty; the second number must be larger"
+        yield from _windows(item, here)
+
+
+def _order(small: Place, low: int, large: Place, high: int) -> tuple[Place, str]:
+    return small, f"{_dotted(small)} is {low}, more than {_dotted(large)} ({high}); lower the one or raise the other"
+
+
+# ---- words
+
+
+def _dotted(place: Place) -> str:
+    text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in place).lstrip(".")
+    return text or "the configuration"
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, str):
+        return f"the text {value!r}"
+    if isinstance(value, dict | list):
+        return "a mapping" if isinstance(value, dict) else "a list"
+    return {None: "null", True: "true", False: "false"}[value] if value is None or isinstance(value, bool) else str(value)
+
+
+def _type_remedy(value: Any, wanted: Sequence[str]) -> str:
+    if isinstance(value, str) and {"integer", "number"} & set(wanted):
+        try:
+            number = float(value)
+        except ValueError:
+            return "correct the value"
+        # YAML 1.1 reads 5e-5 as text: it wants a point and a signed exponent
+        if "e" in value.lower():
+            digits, exponent = f"{number:.9e}".split("e")
+            return f"write {float(digits)}e{exponent}"
+        return "write it without quotes"
+    if isinstance(value, float) and "integer" in wanted and value == int(value):
+        return f"write {int(value)}"
+    return "correct the value"
+
+
+def _suggest(name: str, known: Iterable[str]) -> str:
+    known = [str(item) for item in known]
+    close = difflib.get_close_matches(str(name), known, n=1)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"allowed are {', '.join(known)}" if known else "remove it"
+
+
+def _where(place: Place, files: Sequence[str | Path], config: Any) -> str:
+    """Return "file, line N" of the last file that sets `place` or, failing that, the nearest key above it."""
+    if not files:
+        return "configuration"
+    if not place:
+        return str(files[-1])
+    value = config
+    for key in place:
+        value = value[key] if isinstance(value, dict | list) and (isinstance(value, list) or key in value) else None
+    for depth in range(len(place), 0, -1):
+        found = [(file, *spot) for file in files if (spot := _spot(Path(file), place[:depth]))]
+        if depth == len(place) and found and not isinstance(value, dict):
+            # a value that no file holds was given on the command line
+            found = [entry for entry in found if entry[2] == value]
+            if not found:
+                break
+        if found:
+            return f"{found[-1][0]}, line {found[-1][1]}"
+    return "the command line (--config)"
+
+
+def _spot(file: Path, place: Place) -> tuple[int, Any] | None:
+    """Return the line and the value of a key of a YAML file, or None where it has no such key."""
+    try:
+        text = file.read_text(encoding="utf-8")
+        node, value = yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text)
+    except (OSError, yaml.YAMLError):
+        return None
+    line = 1
+    for key in place:
+        if isinstance(value, dict) and key in value:
+            label, node = next(pair for pair in node.value if yaml.safe_load(yaml.serialize(pair[0])) == key)
+            line, value = label.start_mark.line + 1, value[key]
+        elif isinstance(value, list) and isinstance(key, int) and key < len(value):
+            node, value = node.value[key], value[key]
+            line = node.start_mark.line + 1
+        else:
+            return None
+    return line, value

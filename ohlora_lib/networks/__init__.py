@@ -1,0 +1,65 @@
+"""Every network of the project, and how a checkpoint becomes one."""
+
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from ohlora_lib.errors import InputError
+from ohlora_lib.networks.attribute_cnn import AttributeCNN
+from ohlora_lib.networks.stylegan_discriminator import StyleGANDiscriminator
+from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
+from ohlora_lib.store.checkpoints import read_checkpoint, save_checkpoint
+
+# A network class has `kind` (its name here) and `config()` (its constructor arguments).
+NETWORKS: dict[str, type[nn.Module]] = {
+    network.kind: network for network in (AttributeCNN, StyleGANDiscriminator, StyleGANGenerator)
+}
+
+
+def save_network(
+    path: str | Path, module: nn.Module, provenance: dict[str, Any] | None = None
+) -> None:
+    """Write a network's weights with all that is needed to build it again.
+
+    Args:
+        path: a .safetensors file.
+        module: an instance of a class in `NETWORKS`.
+        provenance: where the weights come from, as JSON types.
+    """
+    save_checkpoint(path, module.state_dict(), module.kind, module.config(), provenance)
+
+
+def load_network(path: str | Path, kind: str | None = None) -> nn.Module:
+    """Build the network that a checkpoint holds, on the CPU and in eval mode.
+
+    Args:
+        path: a file written by `save_network`.
+        kind: what it must be; anything when None.
+
+    Raises:
+        InputError: the file is not a checkpoint, of another kind, or its weights do not fit.
+    """
+    checkpoint = read_checkpoint(path, kind)
+    if checkpoint.kind not in NETWORKS:
+        raise InputError(
+            f"{path} holds a network of the unknown kind {checkpoint.kind!r}; "
+            f"known are {', '.join(sorted(NETWORKS))}"
+        )
+    try:
+        module = NETWORKS[checkpoint.kind](**checkpoint.config)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{path} has a configuration that builds no {checkpoint.kind} ({error}); "
+            "supply the right file, or delete it and run snakemake again"
+        ) from error
+    expected = module.state_dict()
+    for name in [*expected, *checkpoint.tensors]:
+        found = [list(d[name].shape) if name in d else "absent" for d in (expected, checkpoint.tensors)]
+        if found[0] != found[1]:
+            raise InputError(
+                f"{path} does not fit its configuration at {name}: expected {found[0]}, "
+                f"found {found[1]}; supply the right file, or delete it and run snakemake again"
+            )
+    module.load_state_dict(checkpoint.tensors)
+    return module.eval()

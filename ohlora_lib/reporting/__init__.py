@@ -1,0 +1,1 @@
+"""Grids, plots and pages."""

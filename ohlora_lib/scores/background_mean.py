@@ -1,0 +1,40 @@
+"""Score `background_mean`: how bright the background is (section 4 of the published method).
+
+Both algorithms: brightness of class 0 in rows 0-111, sorted, positions floor(0.05 n) ...
+floor(0.95 n) - 1 kept, mean. Range 0 to 255. Without a background pixel 192; one pixel counts as
+it is.
+They differ in the picture they are given: v1 reads the whole picture resized to 224 x 224,
+although the class map has the coordinates of the face cut (a published defect that the caller
+reproduces or not); v2 reads the face cut.
+"""
+
+import numpy as np
+
+from ohlora_lib.scores.background import background_histograms
+from ohlora_lib.scores.brightness import mean
+
+
+def v1(
+    class_maps: np.ndarray,
+    images: np.ndarray,
+    *,
+    rows: tuple[int, int] = (0, 112),
+    trimmed: float = 0.05,
+    empty: float = 192.0,
+) -> np.ndarray:
+    """Return the trimmed mean brightness of the background.
+
+    Args:
+        class_maps: uint8 [N, 224, 224], classes 0-10.
+        images: uint8 RGB [N, 224, 224, 3].
+        rows: half-open range of rows that count.
+        trimmed: share of the pixels dropped at either end, in [0, 0.5).
+        empty: score where no pixel is left.
+
+    Returns:
+        float64 [N], 0 to 255, never NaN.
+    """
+    return mean(background_histograms(class_maps, images, rows, trimmed), empty)
+
+
+v2 = v1

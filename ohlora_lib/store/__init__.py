@@ -1,0 +1,1 @@
+"""Shards, tables and checkpoints: everything that touches the disk."""

@@ -1,0 +1,120 @@
+"""Resumable training state: survives a kill, is refused when the options have changed."""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ohlora_lib.errors import InputError
+from ohlora_lib.store.checkpoints import read_checkpoint, save_checkpoint
+
+KIND = "training_state"
+KEPT = 2  # the newest states; an older one is the way back if the newest is damaged
+
+
+def fingerprint(options: dict[str, Any]) -> str:
+    """Return 12 hex digits that change when any of the (JSON-able) training options changes."""
+    return hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()[:12]
+
+
+class TrainingState:
+    """Saves and restores modules, optimisers and a few numbers in a directory of its own.
+
+    Only one process at a time may train in a directory (see `locked`).
+
+    Args:
+        directory: created if missing; not a declared output, so that a failed job keeps it.
+        options: what the training depends on; a state made with other options is ignored.
+        modules: saved and restored by name.
+        optimizers: saved and restored by name.
+    """
+
+    def __init__(
+        self,
+        directory: str | Path,
+        options: dict[str, Any],
+        modules: dict[str, nn.Module],
+        optimizers: dict[str, torch.optim.Optimizer],
+    ) -> None:
+        self.directory = Path(directory)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.fingerprint = fingerprint(options)
+        self.modules = modules
+        self.optimizers = optimizers
+
+    def save(self, step: int, info: dict[str, Any] | None = None) -> None:
+        """Write the state after `step` steps with the numbers in `info`; keep the newest two."""
+        tensors, groups = {}, {}
+        for name, module in self.modules.items():
+            tensors |= {f"{name}/{key}": value for key, value in module.state_dict().items()}
+        for name, optimizer in self.optimizers.items():
+            state = optimizer.state_dict()
+            for index, entries in state["state"].items():
+                tensors |= {f"{name}/{index}/{key}": value for key, value in entries.items()}
+            groups[name] = state["param_groups"]
+        config = {"step": step, "info": info or {}, "groups": groups}
+        config["fingerprint"] = self.fingerprint
+        save_checkpoint(self.directory / f"state-{step:09d}.safetensors", tensors, KIND, config)
+        for old in self._files()[:-KEPT]:
+            old.unlink()
+
+    def restore(self) -> tuple[int, dict[str, Any]]:
+        """Load the newest state that fits the options.
+
+        Returns:
+            The number of steps done and the saved numbers; (0, {}) if there is none.
+        """
+        for path in reversed(self._files()):
+            try:
+                checkpoint = read_checkpoint(path, KIND)
+            except InputError:
+                continue  # damaged by a full disk: fall back on the one before
+            config = checkpoint.config
+            if config["fingerprint"] != self.fingerprint:
+                continue
+            self._load(checkpoint.tensors, config["groups"])
+            return config["step"], config["info"]
+        return 0, {}
+
+    def _load(self, tensors: dict[str, torch.Tensor], groups: dict[str, list]) -> None:
+        for name, module in self.modules.items():
+            module.load_state_dict(_below(tensors, name))
+        for name, optimizer in self.optimizers.items():
+            entries: dict[int, dict[str, torch.Tensor]] = {}
+            for key, value in _below(tensors, name).items():
+                index, field = key.split("/")
+                entries.setdefault(int(index), {})[field] = value
+            optimizer.load_state_dict({"state": entries, "param_groups": groups[name]})
+
+    def _files(self) -> list[Path]:
+        return sorted(self.directory.glob("state-*.safetensors"))
+
+
+@contextlib.contextmanager
+def locked(directory: str | Path) -> Iterator[None]:
+    """Hold a training directory exclusively.
+
+    Raises:
+        InputError: another process is training there (a killed workflow leaves its jobs running).
+    """
+    path = Path(directory)
+    path.mkdir(parents=True, exist_ok=True)
+    with open(path / "lock", "w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(
+                f"{path} is in use by another training process; wait for it or end it"
+            ) from error
+        yield
+
+
+def _below(tensors: dict[str, torch.Tensor], name: str) -> dict[str, torch.Tensor]:
+    prefix = f"{name}/"
+    return {key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)}

@@ -1,0 +1,164 @@
+"""The configuration: defaults, and one sentence for every kind of mistake."""
+
+import copy
+import importlib
+import inspect
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ohlora_lib.configuration import load_schema, validate_config
+from ohlora_lib.errors import InputError
+from ohlora_lib.scores import ALGORITHMS
+
+ROOT = Path(__file__).parents[1]
+SCHEMA = ROOT / "rules/schemas/config.schema.yaml"
+DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text())
+
+
+def merged(overlay: dict, base: dict = DEFAULT) -> dict:
+    """Return `base` updated the way Snakemake merges configuration files."""
+    out = copy.deepcopy(base)
+    for key, value in overlay.items():
+        if isinstance(value, dict) and isinstance(out.get(key), dict):
+            out[key] = merged(value, out[key])
+        else:
+            out[key] = value
+    return out
+
+
+def complaint(overlay: dict, **options) -> str:
+    with pytest.raises(InputError) as info:
+        validate_config(merged(overlay), SCHEMA, **options)
+    text = str(info.value)
+    assert "\n" not in text
+    return text
+
+
+def population(**values) -> dict:
+    return {"populations": {"original": values}}
+
+
+@pytest.mark.parametrize("overlay", [None, *sorted(path.name for path in (ROOT / "config").glob("*.yaml"))])
+def test_shipped_configurations_are_valid(overlay):
+    config = merged(yaml.safe_load((ROOT / "config" / overlay).read_text())) if overlay else DEFAULT
+    assert validate_config(config, SCHEMA, root=ROOT)["seed"] == 2025
+
+
+def test_defaults_are_filled_in_and_the_argument_is_left_alone():
+    config = copy.deepcopy(DEFAULT)
+    del config["inference"], config["seed"]
+    config["populations"]["more"] = {"images": 10, "attributes": ["gender"], "labels": {"count": 5}}
+    before = copy.deepcopy(config)
+    filled = validate_config(config, SCHEMA)
+    assert config == before
+    assert filled["inference"]["batch"] == 64 and filled["seed"] == 2025
+    more = filled["populations"]["more"]
+    assert (more["shards"], more["filter"], more["generator"], more["labels"]["csv"]) == (4, {}, None, None)
+    assert filled["scores"]["v2"]["hair_length"] == {"first_row": 56, "row_pixels": 20, "edge_pixels": 10}
+    assert validate_config(filled, SCHEMA) == filled
+
+
+def test_score_parameters_are_those_of_the_functions():
+    scores = validate_config(DEFAULT, SCHEMA)["scores"]
+    assert set(scores) == set(ALGORITHMS)
+    for algorithm, names in ALGORITHMS.items():
+        assert set(scores[algorithm]) == set(names)
+        for name in names:
+            function = getattr(importlib.import_module(f"ohlora_lib.scores.{name}"), algorithm)
+            options = [p for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
+            expected = {p.name: list(p.default) if isinstance(p.default, tuple) else p.default for p in options}
+            assert scores[algorithm][name] == expected, f"{algorithm} {name}"
+
+
+def test_schema_is_strict_and_every_value_is_described():
+    def visit(node, path):
+        if isinstance(node, dict):
+            if node.get("type") == "object":
+                assert "additionalProperties" in node, f"{path} accepts unknown keys"
+            for name, child in node.get("properties", {}).items():
+                leaf = "properties" not in child and child.get("type") != "object" and "$ref" not in child
+                assert not leaf or child.get("description"), f"{path}/{name} has no description"
+            for key, child in node.items():
+                visit(child, f"{path}/{key}")
+        elif isinstance(node, list):
+            for child in node:
+                visit(child, path)
+
+    visit(load_schema(SCHEMA), "")
+
+
+@pytest.mark.parametrize(
+    ("overlay", "expected"),
+    [
+        (population(imagse=3), "unknown key 'imagse' in populations.original; did you mean 'images'?"),
+        ({"sede": 3}, "unknown key 'sede' in the configuration; did you mean 'seed'?"),
+        ({"inference": {"zzz": 3}}, "unknown key 'zzz' in inference; allowed are batch"),
+        ({"scores": {"v1": {"hairstyle": {}}}}, "unknown key 'hairstyle' in scores.v1"),
+        ({"scores": {"v2": {"mouth": {"x": 1}}}}, "unknown key 'x' in scores.v2.mouth; remove it"),
+        (population(images="100"), "populations.original.images must be a whole number, not the text '100'; write it without"),
+        (population(images=100.0), "populations.original.images must be a whole number, not 100.0; write 100"),
+        (population(images=True), "populations.original.images must be a whole number, not true"),
+        (population(images=0), "populations.original.images must be at least 1, not 0"),
+        (population(as_published=1), "populations.original.as_published must be true or false, not 1"),
+        (population(attributes="gender"), "populations.original.attributes must be a list, not the text 'gender'"),
+        (population(attributes=[]), "populations.original.attributes must have at least 1 entry, not 0"),
+        (population(attributes=["gender", "gender"]), "populations.original.attributes names an entry twice"),
+        (population(attributes=["gender", "qualty"], filter={}), "unknown attribute 'qualty'; did you mean 'quality'?"),
+        (population(filter={"age": {"min": 0.5}}), "populations.original.filter.age filters by an attribute"),
+        (population(filter={"gender": {"min": 0.7, "max": 0.2}}), "populations.original.filter.gender lets nothing pass"),
+        (population(filter={"gender": {"least": 0.7}}), "unknown key 'least' in populations.original.filter.gender"),
+        (population(truncation_psi=1.5), "populations.original.truncation_psi must be at most 1, not 1.5"),
+        (population(images=100), "populations.original.labels.count is 2000, more than populations.original.images (100)"),
+        (population(images=3, shards=4, labels={"count": 2}), "populations.original.shards is 4, more than"),
+        (population(labels={"count": 3}), "attributes.gender.folds is 5, more than populations.original.labels.count (3)"),
+        (population(labels={"csv": "no.csv"}), "populations.original.labels.csv is no.csv, which does not exist"),
+        ({"domain": {"annotator": None}}, "populations.original.labels.csv and domain.annotator are both null"),
+        ({"domain": {"resolution": 65}}, "domain.resolution is 65; allowed are 8, 16, 32, 64"),
+        ({"domain": {"segmenter": {"kind": "sam"}}}, "domain.segmenter.kind is the text 'sam'; allowed are parser"),
+        ({"domain": None}, "domain must be a mapping of keys to values, not null"),
+        ({"attributes": {"gender": {"learning_rate": "5e-5"}}}, "attributes.gender.learning_rate must be a number, not the text '5e-5'; write 5.0e-05"),
+        ({"attributes": {"gender": {"rows": [0.5, 0.5]}}}, "attributes.gender.rows is [0.5, 0.5], which is empty"),
+        ({"attributes": {"gender": {"rows": [0]}}}, "attributes.gender.rows must have at least 2 entries, not 1"),
+        ({"attributes": {"age": {}}}, "the key 'max_loss' is missing in attributes.age"),
+        ({"attributes": {"age": {"max_los": 1}}}, "unknown key 'max_los' in attributes.age; did you mean 'max_loss'?"),
+        ({"scores": {"v2": {"eyes": {"rows": [100, 50]}}}}, "scores.v2.eyes.rows is [100, 50], which is empty"),
+        ({"populations": {"Two Words": {"images": 9, "attributes": ["gender"], "labels": {"count": 5}}}}, "the name 'Two Words' in populations must be"),
+        ({"populations": {"finetune": {"images": 9, "attributes": ["gender"], "labels": {"count": 5}}}}, "the name 'finetune' in populations is a reserved name"),
+        ({"populations": {7: {"images": 9, "attributes": ["gender"], "labels": {"count": 5}}}}, "the name 7 in populations must be"),
+        ({"populations": {"more": {"images": 9, "attributes": ["gender"]}}}, "the key 'labels' is missing in populations.more"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_named(overlay, expected):
+    assert expected in complaint(overlay)
+
+
+def test_the_file_and_line_are_named(tmp_path):
+    base, overlay = tmp_path / "base.yaml", tmp_path / "overlay.yaml"
+    base.write_text("seed: 1\npopulations:\n  original:\n    images: 0\n    shards: 4\n")
+    overlay.write_text("# tiny\n\npopulations:\n  original: {shards: 0}\n")
+    files = [base, overlay]
+    assert complaint(population(images=0), files=files).startswith(f"{base}, line 4: ")
+    assert complaint(population(shards=0), files=files).startswith(f"{overlay}, line 4: ")
+    # a value that is in no file came from --config; a default is blamed on the nearest key above it
+    assert complaint(population(images=-1), files=files).startswith("the command line (--config): ")
+    assert complaint({"nonsense": 1}, files=files).startswith("the command line (--config): ")
+    assert complaint(population(images=2, labels={"count": 2}), files=files).startswith(f"{base}, line 5: ")
+    overlay.write_text("attributes:\n  age: {folds: 3}\n")
+    assert complaint({"attributes": {"age": {"folds": 3}}}, files=files).startswith(f"{overlay}, line 2: ")
+    assert complaint({"seed": -1}).startswith("configuration: ")
+
+
+def test_a_csv_that_exists_is_accepted(tmp_path):
+    (tmp_path / "labels.csv").write_text("id,gender,quality\n")
+    config = merged(population(labels={"csv": "labels.csv"}) | {"domain": {"annotator": None}})
+    assert validate_config(config, SCHEMA, root=tmp_path)
+
+
+def test_schema_errors(tmp_path):
+    with pytest.raises(InputError, match="does not exist"):
+        load_schema(tmp_path / "no.yaml")
+    (tmp_path / "bad.yaml").write_text("type: nothing\n")
+    with pytest.raises(InputError, match=r"bad\.yaml is not a valid schema"):
+        load_schema(tmp_path / "bad.yaml")

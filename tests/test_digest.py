@@ -1,0 +1,94 @@
+"""The import closure and its digest: what changes a hash and what does not."""
+
+from pathlib import Path
+
+import pytest
+
+from ohlora_lib import digest
+from ohlora_lib.digest import code_digest, import_closure
+from ohlora_lib.errors import InputError
+
+FILES = {
+    "__init__.py": "",
+    "errors.py": "class E(Exception):\n    pass\n",
+    "store/__init__.py": "",
+    "store/tables.py": "import json\nfrom pkg.errors import E\n",
+    "scores/__init__.py": '"""Scores."""\n',
+    "scores/common.py": "LIMIT = 3\n",
+    "scores/eyes.py": "from . import common\nfrom ..store import tables\n",
+    "scores/mouth.py": "def f():\n    from .common import LIMIT\n    return LIMIT\n",
+    "reporting/__init__.py": "",
+    "reporting/page.py": "import pkg.scores.eyes as eyes\n",
+}
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    root = tmp_path / "pkg"
+    for name, text in FILES.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    digest._facts.cache_clear()
+    return root
+
+
+def edit(root: Path, name: str, text: str) -> None:
+    (root / name).write_text(text)
+    digest._facts.cache_clear()
+
+
+def test_closure_follows_every_form_of_import(package):
+    eyes = ["pkg", "pkg.errors", "pkg.scores", "pkg.scores.common", "pkg.scores.eyes", "pkg.store", "pkg.store.tables"]
+    assert import_closure("pkg.scores.eyes", package) == eyes
+    assert import_closure("pkg.scores.mouth", package) == ["pkg", "pkg.scores", "pkg.scores.common", "pkg.scores.mouth"]
+    assert set(import_closure("pkg.reporting.page", package)) == {*eyes, "pkg.reporting", "pkg.reporting.page"}
+
+
+def test_circular_imports_end(package):
+    edit(package, "scores/common.py", "from pkg.scores import eyes\n")
+    assert "pkg.scores.eyes" in import_closure("pkg.scores.common", package)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "changed"),
+    [
+        ("scores/eyes.py", FILES["scores/eyes.py"] + "x = 1\n", {"eyes", "page"}),
+        ("scores/common.py", "LIMIT = 4\n", {"eyes", "mouth", "page"}),
+        ("store/tables.py", FILES["store/tables.py"] + "y = 2\n", {"eyes", "page"}),
+        ("scores/__init__.py", '"""Scores."""\nz = 3\n', {"eyes", "mouth", "page"}),
+        ("reporting/page.py", "import pkg.scores.eyes\n", {"page"}),
+        ("scores/common.py", '"""A docstring."""\n\n# and a comment\nLIMIT   =   3\n', set()),
+        ("scores/mouth.py", 'def f():\n    """Say."""\n    from .common import LIMIT\n    return LIMIT  # so\n', set()),
+    ],
+)
+def test_digest_changes_with_the_code_only(package, name, text, changed):
+    modules = {"eyes": "pkg.scores.eyes", "mouth": "pkg.scores.mouth", "page": "pkg.reporting.page"}
+    before = {key: code_digest(module, root=package) for key, module in modules.items()}
+    edit(package, name, text)
+    after = {key: code_digest(module, root=package) for key, module in modules.items()}
+    assert {key for key in modules if before[key] != after[key]} == changed
+
+
+def test_several_modules_in_any_order(package):
+    both = code_digest("pkg.scores.eyes", "pkg.scores.mouth", root=package)
+    assert both == code_digest("pkg.scores.mouth", "pkg.scores.eyes", root=package)
+    assert both != code_digest("pkg.scores.eyes", root=package)
+    assert len(both) == 12
+
+
+def test_errors(package):
+    with pytest.raises(ValueError, match="at least one"):
+        code_digest(root=package)
+    for name in ("pkg.scores.nose", "json", "pkg.scores.eyes.f"):
+        with pytest.raises(InputError, match=f"no library module {name}"):
+            code_digest(name, root=package)
+    edit(package, "scores/common.py", "\nfrom pkg.nowhere import x\n")
+    with pytest.raises(InputError, match=r"common\.py, line 2: there is no library module pkg\.nowhere"):
+        import_closure("pkg.scores.eyes", package)
+    edit(package, "scores/common.py", "def (\n")
+    with pytest.raises(InputError, match=r"common\.py, line 1"):
+        import_closure("pkg.scores.eyes", package)
+
+
+def test_own_package():
+    assert import_closure("ohlora_lib.digest") == ["ohlora_lib", "ohlora_lib.digest", "ohlora_lib.errors"]
