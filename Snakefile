@@ -23,4 +23,4 @@ include: "rules/pretrain.smk"
 rule all:
     default_target: True
     input:
-        [],
+        run_results(),

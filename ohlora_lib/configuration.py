@@ -1,4 +1,4 @@
-"""Checks the run's configuration against its schema, fills in defaults, and says in one sentence what is wrong."""
+"""Checks the configuration against its schema, fills in defaults, names mistakes in a sentence."""
 
 import copy
 import difflib
@@ -22,7 +22,7 @@ TYPES = {
     "boolean": "true or false",
     "null": "null",
 }
-WINDOWS = ("rows", "columns", "left_columns", "right_columns")  # keys that hold [start, stop]
+WINDOWS = ("rows", "left_columns", "right_columns")  # keys that hold [start, stop]
 
 
 def load_schema(path: str | Path) -> dict[str, Any]:
@@ -37,14 +37,19 @@ def load_schema(path: str | Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; restore it from the repository") from None
     except (yaml.YAMLError, jsonschema.SchemaError) as error:
-        raise InputError(f"{path} is not a valid schema ({str(error).splitlines()[0]}); correct it") from error
+        raise InputError(
+            f"{path} is not a valid schema ({str(error).splitlines()[0]}); correct it"
+        ) from error
     return schema
 
 
 def validate_config(
-    config: dict[str, Any], schema_path: str | Path, files: Sequence[str | Path] = (), root: str | Path = "."
+    config: dict[str, Any],
+    schema_path: str | Path,
+    files: Sequence[str | Path] = (),
+    root: str | Path = ".",
 ) -> dict[str, Any]:
-    """Return a copy of a configuration with the defaults of its schema filled in, after checking it.
+    """Return a checked copy of a configuration, with the defaults of its schema filled in.
 
     Args:
         config: the configuration, merged from all files.
@@ -90,7 +95,10 @@ def _resolve(schema: dict, whole: dict) -> dict:
     target = whole
     for key in schema["$ref"].removeprefix("#/").split("/"):
         target = target[key]
-    return {**_resolve(target, whole), **{key: item for key, item in schema.items() if key != "$ref"}}
+    return {
+        **_resolve(target, whole),
+        **{key: item for key, item in schema.items() if key != "$ref"},
+    }
 
 
 # ---- problems
@@ -102,7 +110,9 @@ def _problems(config: dict, schema: dict, root: Path) -> Iterator[tuple[Place, s
     checker = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine(
         "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
     )
-    validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=checker)(schema)
+    validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=checker)(
+        schema
+    )
     errors = list(validator.iter_errors(config))
     # a misspelt key explains the required one that is missing
     errors.sort(key=lambda error: error.validator != "additionalProperties")
@@ -116,7 +126,11 @@ def _describe(error: jsonschema.ValidationError) -> tuple[Place, str]:
     place, value, rule = tuple(error.absolute_path), error.instance, error.validator_value
     name = _dotted(place)
     if "propertyNames" in error.absolute_schema_path:
-        reason = "is a reserved name" if error.validator == "not" else "must be lower-case letters, digits and _"
+        reason = (
+            "is a reserved name"
+            if error.validator == "not"
+            else "must be lower-case letters, digits and _"
+        )
         return (*place, value), f"the name {value!r} in {name} {reason}; rename it"
     match error.validator:
         case "additionalProperties":
@@ -129,16 +143,30 @@ def _describe(error: jsonschema.ValidationError) -> tuple[Place, str]:
         case "type":
             wanted = [rule] if isinstance(rule, str) else rule
             words = " or ".join(TYPES[kind] for kind in wanted)
-            return place, f"{name} must be {words}, not {_show(value)}; {_type_remedy(value, wanted)}"
+            return (
+                place,
+                f"{name} must be {words}, not {_show(value)}; {_type_remedy(value, wanted)}",
+            )
         case "enum":
             return place, f"{name} is {_show(value)}; allowed are {', '.join(map(str, rule))}"
         case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum":
-            sides = {"minimum": "at least", "maximum": "at most", "exclusiveMinimum": "above", "exclusiveMaximum": "below"}
-            return place, f"{name} must be {sides[error.validator]} {rule}, not {value}; correct the value"
+            sides = {
+                "minimum": "at least",
+                "maximum": "at most",
+                "exclusiveMinimum": "above",
+                "exclusiveMaximum": "below",
+            }
+            return (
+                place,
+                f"{name} must be {sides[error.validator]} {rule}, not {value}; correct the value",
+            )
         case "minItems" | "maxItems":
             side = "at least" if error.validator == "minItems" else "at most"
             noun = "entry" if rule == 1 else "entries"
-            return place, f"{name} must have {side} {rule} {noun}, not {len(value)}; correct the list"
+            return (
+                place,
+                f"{name} must have {side} {rule} {noun}, not {len(value)}; correct the list",
+            )
         case "minProperties":
             return place, f"{name} must not be empty; add an entry"
         case "uniqueItems":
@@ -146,18 +174,21 @@ def _describe(error: jsonschema.ValidationError) -> tuple[Place, str]:
         case "minLength":
             return place, f"{name} must not be empty; give a value"
         case "pattern":
-            return place, f"{name} is {_show(value)}, which does not match {rule}; correct the value"
+            return (
+                place,
+                f"{name} is {_show(value)}, which does not match {rule}; correct the value",
+            )
     return place, f"{name} is not allowed ({error.message}); correct the value"
 
 
 def _cross_checks(config: dict, root: Path) -> Iterator[tuple[Place, str]]:
-    """Yield what a schema cannot say: values that contradict each other, files that are not there."""
+    """Yield what a schema cannot say: values that contradict each other, missing files."""
     yield from _windows(config, ())
     for name, population in config.get("populations", {}).items():
         place = ("populations", name)
         images, labels, attributes = (population[key] for key in ("images", "labels", "attributes"))
-        if population["shards"] > images:
-            yield _order((*place, "shards"), population["shards"], (*place, "images"), images)
+        if config["shards"] > images:
+            yield _order(("shards",), config["shards"], (*place, "images"), images)
         if labels["count"] > images:
             yield _order((*place, "labels", "count"), labels["count"], (*place, "images"), images)
         for index, attribute in enumerate(attributes):
@@ -168,20 +199,31 @@ def _cross_checks(config: dict, root: Path) -> Iterator[tuple[Place, str]]:
                 continue
             folds = known[attribute]["folds"]
             if folds > labels["count"]:
-                yield _order(("attributes", attribute, "folds"), folds, (*place, "labels", "count"), labels["count"])
+                yield _order(
+                    ("attributes", attribute, "folds"),
+                    folds,
+                    (*place, "labels", "count"),
+                    labels["count"],
+                )
         for attribute, limits in population["filter"].items():
             here = (*place, "filter", attribute)
             if attribute not in attributes:
                 text = f"{_dotted(here)} filters by an attribute that the population does not have"
                 yield here, f"{text}; {_suggest(attribute, attributes)}"
             if limits.get("min", 0) > limits.get("max", 1):
-                yield here, f"{_dotted(here)} lets nothing pass, as its min is above its max; correct one"
+                yield (
+                    here,
+                    f"{_dotted(here)} lets nothing pass, as its min is above its max; correct one",
+                )
         table = labels["csv"]
         here = (*place, "labels", "csv")
         if table is not None and not (root / table).is_file():
             yield here, f"{_dotted(here)} is {table}, which does not exist; correct the path"
         if table is None and config["domain"]["annotator"] is None:
-            yield here, f"{_dotted(here)} and domain.annotator are both null; give one of them, as labels must come from somewhere"
+            yield (
+                here,
+                f"{_dotted(here)} and domain.annotator are both null; give one, for labels",
+            )
 
 
 def _windows(value: Any, place: Place) -> Iterator[tuple[Place, str]]:
@@ -191,12 +233,19 @@ def _windows(value: Any, place: Place) -> Iterator[tuple[Place, str]]:
     for key, item in value.items():
         here = (*place, key)
         if key in WINDOWS and isinstance(item, list) and len(item) == 2 and item[0] >= item[1]:
-            yield here, f"{_dotted(here)} is [{item[0]}, {item[1]}], which is empty; the second number must be larger"
+            yield (
+                here,
+                f"{_dotted(here)} is [{item[0]}, {item[1]}], which is empty; correct it",
+            )
         yield from _windows(item, here)
 
 
 def _order(small: Place, low: int, large: Place, high: int) -> tuple[Place, str]:
-    return small, f"{_dotted(small)} is {low}, more than {_dotted(large)} ({high}); lower the one or raise the other"
+    return (
+        small,
+        f"{_dotted(small)} is {low}, more than {_dotted(large)} ({high});"
+        " lower the one or raise the other",
+    )
 
 
 # ---- words
@@ -212,7 +261,11 @@ def _show(value: Any) -> str:
         return f"the text {value!r}"
     if isinstance(value, dict | list):
         return "a mapping" if isinstance(value, dict) else "a list"
-    return {None: "null", True: "true", False: "false"}[value] if value is None or isinstance(value, bool) else str(value)
+    return (
+        {None: "null", True: "true", False: "false"}[value]
+        if value is None or isinstance(value, bool)
+        else str(value)
+    )
 
 
 def _type_remedy(value: Any, wanted: Sequence[str]) -> str:
@@ -240,14 +293,18 @@ def _suggest(name: str, known: Iterable[str]) -> str:
 
 
 def _where(place: Place, files: Sequence[str | Path], config: Any) -> str:
-    """Return "file, line N" of the last file that sets `place` or, failing that, the nearest key above it."""
+    """Return "file, line N" of the last file that sets `place` or the nearest key above it."""
     if not files:
         return "configuration"
     if not place:
         return str(files[-1])
     value = config
     for key in place:
-        value = value[key] if isinstance(value, dict | list) and (isinstance(value, list) or key in value) else None
+        value = (
+            value[key]
+            if isinstance(value, dict | list) and (isinstance(value, list) or key in value)
+            else None
+        )
     for depth in range(len(place), 0, -1):
         found = [(file, *spot) for file in files if (spot := _spot(Path(file), place[:depth]))]
         if depth == len(place) and found and not isinstance(value, dict):
@@ -270,7 +327,9 @@ def _spot(file: Path, place: Place) -> tuple[int, Any] | None:
     line = 1
     for key in place:
         if isinstance(value, dict) and key in value:
-            label, node = next(pair for pair in node.value if yaml.safe_load(yaml.serialize(pair[0])) == key)
+            label, node = next(
+                pair for pair in node.value if yaml.safe_load(yaml.serialize(pair[0])) == key
+            )
             line, value = label.start_mark.line + 1, value[key]
         elif isinstance(value, list) and isinstance(key, int) and key < len(value):
             node, value = node.value[key], value[key]

@@ -1,7 +1,8 @@
 """Which library modules a job depends on, and a hash of what they do.
 
-Snakemake does not track imported code; a rule that carries `code_digest("ohlora_lib.the.module")` as a
-param reruns when that module or anything it imports changes, and not when a comment or docstring does.
+Snakemake does not track imported code; a rule that carries `code_digest("ohlora_lib.the.module")`
+as a param reruns when that module or anything it imports changes, and not when a comment or
+docstring does.
 """
 
 import ast
@@ -18,8 +19,9 @@ ROOT = Path(__file__).parent  # the package folder; its parent is where module n
 def import_closure(module: str, root: Path = ROOT) -> list[str]:
     """Return the modules of our package that importing `module` runs, itself included.
 
-    Import statements are read from the source, also those inside functions; modules named only in a string
-    (`importlib.import_module`) are not seen and must be given to `code_digest` beside the module that loads them.
+    Import statements are read from the source, also those inside functions; modules named only in a
+    string (`importlib.import_module`) are not seen and must be given to `code_digest` beside the
+    module that loads them.
     The package of every module counts, since Python runs its `__init__.py` first.
 
     Args:
@@ -30,11 +32,13 @@ def import_closure(module: str, root: Path = ROOT) -> list[str]:
         Dotted names, sorted.
 
     Raises:
-        InputError: there is no such module, or a module of the closure cannot be parsed or imports one of ours
-            that does not exist.
+        InputError: there is no such module, or a module of the closure cannot be parsed or imports
+            one of ours that does not exist.
     """
     if _source(module, root) is None:
-        raise InputError(f"there is no library module {module}; correct the name in code_digest(...)")
+        raise InputError(
+            f"there is no library module {module}; correct the name in code_digest(...)"
+        )
     closure: set[str] = set()
     waiting = [module]
     while waiting:
@@ -48,7 +52,8 @@ def import_closure(module: str, root: Path = ROOT) -> list[str]:
 def code_digest(*modules: str, root: Path = ROOT) -> str:
     """Return 12 hexadecimal digits that change with the code of `modules` or of what they import.
 
-    Comments, docstrings and layout do not count. The Python version does, as the hash is of its syntax trees.
+    Comments, docstrings and layout do not count. The Python version does, as the hash is of its
+    syntax trees.
 
     Args:
         modules: dotted names, at least one; their order does not matter.
@@ -83,7 +88,9 @@ def _facts(module: str, root: Path) -> tuple[str, tuple[str, ...]]:
     try:
         tree = ast.parse(file.read_text(encoding="utf-8"), str(file))
     except SyntaxError as error:
-        raise InputError(f"{file}, line {error.lineno}: {error.msg}; correct the Python code") from error
+        raise InputError(
+            f"{file}, line {error.lineno}: {error.msg}; correct the Python code"
+        ) from error
     imports = {parent for parent in (module.rpartition(".")[0],) if parent}
     for node in ast.walk(tree):
         for name in _targets(node, module, file, root):
@@ -114,7 +121,9 @@ def _targets(node: ast.AST, module: str, file: Path, root: Path) -> Iterator[str
 
 def _existing(module: str, node: ast.AST, file: Path, root: Path) -> str:
     if _source(module, root) is None:
-        raise InputError(f"{file}, line {node.lineno}: there is no library module {module}; correct the import")
+        raise InputError(
+            f"{file}, line {node.lineno}: there is no library module {module}; correct the import"
+        )
     return module
 
 
@@ -122,5 +131,9 @@ def _drop_docstrings(tree: ast.Module) -> None:
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
                 del node.body[0]

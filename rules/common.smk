@@ -2,9 +2,8 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(
-    0, workflow.basedir
-)  # the library of this checkout, also where it is not installed
+# the library of this checkout, also where it is not installed
+sys.path.insert(0, workflow.basedir)
 
 from ohlora_lib.configuration import validate_config
 from ohlora_lib.digest import code_digest as library_digest
@@ -19,9 +18,8 @@ def check_config():
     try:
         config.update(validate_config(config, schema, files))
     except InputError as error:
-        sys.exit(
-            f"error: {error}"
-        )  # a WorkflowError would bury the sentence in line numbers
+        # a WorkflowError would bury the sentence in line numbers
+        sys.exit(f"error: {error}")
 
 
 def code_digest(*modules):
@@ -39,10 +37,9 @@ def result(path):
 
 def shards(population, kind):
     """Return the shards ("images" or "segments") of a population, in the order of their ids."""
-    count = config["populations"][population]["shards"]
     return [
         result(f"{population}/{kind}/shard-{index:05d}.parquet")
-        for index in range(count)
+        for index in range(config["shards"])
     ]
 
 
@@ -56,6 +53,58 @@ def segment_shards(wildcards):
     return shards(wildcards.population, "segments")
 
 
+def generation_recipe(wildcards):
+    """Params function: what the images of the job's population depend on, besides weights."""
+    keys = ("truncation_psi", "as_published")
+    recipe = config["populations"][wildcards.population]
+    chosen = {key: recipe[key] for key in keys}
+    return {**chosen, "count": recipe["images"], "seed": config["seed"]}
+
+
+def label_source(wildcards):
+    """Input function: a person's table, else the annotator's answers."""
+    table = config["populations"][wildcards.population]["labels"]["csv"]
+    return {"csv": table} if table else truth_source(wildcards)
+
+
+def truth_source(wildcards):
+    """Input function: the annotator's answers without mistakes, in domains that have one."""
+    if config["domain"]["annotator"] is None:
+        return {}
+    return {"annotator": result(f"{wildcards.population}/annotator.parquet")}
+
+
+def label_recipe(wildcards):
+    """Params function: what the labels of the job's population depend on."""
+    recipe = config["populations"][wildcards.population]
+    labels = recipe["labels"]
+    return {
+        "attributes": recipe["attributes"],
+        "images": recipe["images"],
+        "count": labels["count"],
+        "error_rate": labels["error_rate"],
+        "seed": config["seed"],
+    }
+
+
+def attribute_predictions(wildcards):
+    """Input function: every attribute's answers for the job's population."""
+    attributes = config["populations"][wildcards.population]["attributes"]
+    folder = result(f"{wildcards.population}/classifiers")
+    return [f"{folder}/{attribute}/predictions.parquet" for attribute in attributes]
+
+
+def property_scores(wildcards):
+    """Input function: the raw scores that the job's algorithm gives, in their canonical order."""
+    folder = result(f"{wildcards.population}/scores/{wildcards.algorithm}")
+    return [f"{folder}/{name}.parquet" for name in ALGORITHMS[wildcards.algorithm]]
+
+
+def score_digest(wildcards):
+    """Params function: hash of the code that one property's score runs, and of no other's."""
+    return code_digest("ohlora_lib.populations.measure", f"ohlora_lib.scores.{wildcards.property}")
+
+
 def fold_weights(wildcards):
     """Input function: the checkpoints of all folds of the job's attribute."""
     folder = result(f"{wildcards.population}/classifiers/{wildcards.attribute}")
@@ -67,10 +116,51 @@ def folds(attribute):
     return range(config["attributes"][attribute]["folds"])
 
 
+def fold_metrics(wildcards):
+    """Input function: what every fold of the job's attribute reached."""
+    folder = result(f"{wildcards.population}/classifiers/{wildcards.attribute}")
+    return [f"{folder}/fold-{fold}.json" for fold in folds(wildcards.attribute)]
+
+
 def generator_weights(wildcards):
     """Input function: the generator that the job's population comes from."""
     own = config["populations"][wildcards.population]["generator"]
     return own or config["domain"]["generator"]
+
+
+def run_results():
+    """Return what a whole run makes: scores, metrics and figures of every population."""
+    wanted = []
+    for population, recipe in config["populations"].items():
+        wanted += expand(
+            result(f"{population}/all_scores_{{algorithm}}.csv"), algorithm=ALGORITHMS
+        )
+        wanted += expand(
+            result(f"{population}/classifiers/{{attribute}}/metrics.json"),
+            attribute=recipe["attributes"],
+        )
+        wanted += report_figures(population)
+    return wanted
+
+
+def pretraining_pools():
+    """Return the arguments of every pool of portraits that the embedded weights are trained on."""
+    sizes = config["pretrain"]
+    side = sizes["network"]["resolution"]
+    plain = {"z_dim": sizes["network"]["z_dim"], "side": side, "balanced": False}
+    parsing = {**plain, "map_side": 2 * side}
+    reading = {**plain, "map_side": 8}
+    return {
+        "generator": {**plain, "map_side": side, "count": sizes["portraits"]},
+        "parser": {**parsing, "count": sizes["parsing_portraits"]},
+        "parser_held_out": {**parsing, "count": sizes["held_out"]},
+        "annotator": {
+            **reading,
+            "count": sizes["reading_portraits"],
+            "balanced": True,
+        },
+        "annotator_held_out": {**reading, "count": sizes["held_out"]},
+    }
 
 
 def any_of(names):

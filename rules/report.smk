@@ -1,1 +1,4 @@
 # Stage: report.
+
+def report_figures(population):
+    return []

@@ -38,10 +38,27 @@ def edit(root: Path, name: str, text: str) -> None:
 
 
 def test_closure_follows_every_form_of_import(package):
-    eyes = ["pkg", "pkg.errors", "pkg.scores", "pkg.scores.common", "pkg.scores.eyes", "pkg.store", "pkg.store.tables"]
+    eyes = [
+        "pkg",
+        "pkg.errors",
+        "pkg.scores",
+        "pkg.scores.common",
+        "pkg.scores.eyes",
+        "pkg.store",
+        "pkg.store.tables",
+    ]
     assert import_closure("pkg.scores.eyes", package) == eyes
-    assert import_closure("pkg.scores.mouth", package) == ["pkg", "pkg.scores", "pkg.scores.common", "pkg.scores.mouth"]
-    assert set(import_closure("pkg.reporting.page", package)) == {*eyes, "pkg.reporting", "pkg.reporting.page"}
+    assert import_closure("pkg.scores.mouth", package) == [
+        "pkg",
+        "pkg.scores",
+        "pkg.scores.common",
+        "pkg.scores.mouth",
+    ]
+    assert set(import_closure("pkg.reporting.page", package)) == {
+        *eyes,
+        "pkg.reporting",
+        "pkg.reporting.page",
+    }
 
 
 def test_circular_imports_end(package):
@@ -58,7 +75,11 @@ def test_circular_imports_end(package):
         ("scores/__init__.py", '"""Scores."""\nz = 3\n', {"eyes", "mouth", "page"}),
         ("reporting/page.py", "import pkg.scores.eyes\n", {"page"}),
         ("scores/common.py", '"""A docstring."""\n\n# and a comment\nLIMIT   =   3\n', set()),
-        ("scores/mouth.py", 'def f():\n    """Say."""\n    from .common import LIMIT\n    return LIMIT  # so\n', set()),
+        (
+            "scores/mouth.py",
+            'def f():\n    """Say."""\n    from .common import LIMIT\n    return LIMIT  # so\n',
+            set(),
+        ),
     ],
 )
 def test_digest_changes_with_the_code_only(package, name, text, changed):
@@ -83,7 +104,9 @@ def test_errors(package):
         with pytest.raises(InputError, match=f"no library module {name}"):
             code_digest(name, root=package)
     edit(package, "scores/common.py", "\nfrom pkg.nowhere import x\n")
-    with pytest.raises(InputError, match=r"common\.py, line 2: there is no library module pkg\.nowhere"):
+    with pytest.raises(
+        InputError, match=r"common\.py, line 2: there is no library module pkg\.nowhere"
+    ):
         import_closure("pkg.scores.eyes", package)
     edit(package, "scores/common.py", "def (\n")
     with pytest.raises(InputError, match=r"common\.py, line 1"):
@@ -91,4 +114,8 @@ def test_errors(package):
 
 
 def test_own_package():
-    assert import_closure("ohlora_lib.digest") == ["ohlora_lib", "ohlora_lib.digest", "ohlora_lib.errors"]
+    assert import_closure("ohlora_lib.digest") == [
+        "ohlora_lib",
+        "ohlora_lib.digest",
+        "ohlora_lib.errors",
+    ]

@@ -30,7 +30,9 @@ def inputs() -> tuple[np.ndarray, np.ndarray]:
     return draws.standard_normal((21, 16)), draws.standard_normal((21, 2))
 
 
-def plain(generator: StyleGANGenerator, z: np.ndarray, label: np.ndarray, *truncation) -> np.ndarray:
+def plain(
+    generator: StyleGANGenerator, z: np.ndarray, label: np.ndarray, *truncation
+) -> np.ndarray:
     generator.eval()
     with torch.inference_mode():
         z, label = (torch.as_tensor(a, dtype=torch.float32) for a in (z, label))

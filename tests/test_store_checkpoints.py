@@ -39,11 +39,14 @@ def test_round_trip(tmp_path):
 def test_bytes_are_the_same_in_every_process(tmp_path):
     code = (
         "import torch; from ohlora_lib.store.checkpoints import save_checkpoint;"
-        "save_checkpoint('{}', {{'b': torch.ones(2), 'a': torch.zeros(3)}}, 'toy', {{'x': 1}}, {{'y': 2}})"
+        "tensors = {{'b': torch.ones(2), 'a': torch.zeros(3)}};"
+        "save_checkpoint('{}', tensors, 'toy', {{'x': 1}}, {{'y': 2}})"
     )
     for name in ("1", "2"):
         subprocess.run([sys.executable, "-c", code.format(tmp_path / name)], check=True)
-    save_checkpoint(tmp_path / "3", {"a": torch.zeros(3), "b": torch.ones(2)}, "toy", {"x": 1}, {"y": 2})
+    save_checkpoint(
+        tmp_path / "3", {"a": torch.zeros(3), "b": torch.ones(2)}, "toy", {"x": 1}, {"y": 2}
+    )
     assert len({(tmp_path / name).read_bytes() for name in "123"}) == 1
 
 
@@ -62,7 +65,9 @@ def test_every_truncation_is_an_input_error(tmp_path):
     raw = path.read_bytes()
     for length in [0, 4, 8, 20, len(raw) // 2, len(raw) - 1]:
         path.write_bytes(raw[:length])
-        with pytest.raises(InputError, match=r"m\.safetensors is truncated or not a safetensors file"):
+        with pytest.raises(
+            InputError, match=r"m\.safetensors is truncated or not a safetensors file"
+        ):
             read_checkpoint(path)
 
 

@@ -67,7 +67,9 @@ def assert_rows(got, want, columns=("images", "seeds", "z", "labels"), pick=slic
     cuts=st.lists(st.integers(1, 11), max_size=3),
 )
 @settings(max_examples=30, deadline=None)
-def test_images_round_trip_and_bytes_do_not_depend_on_batches(tmp_path_factory, count, side, width, labels, cuts):
+def test_images_round_trip_and_bytes_do_not_depend_on_batches(
+    tmp_path_factory, count, side, width, labels, cuts
+):
     folder = tmp_path_factory.mktemp("shards")
     data = rows(range(5, 5 + count), side, width, labels)
     write_image_shard(folder / "a.parquet", **data)
@@ -75,12 +77,18 @@ def test_images_round_trip_and_bytes_do_not_depend_on_batches(tmp_path_factory, 
     edges = [0, *sorted({cut for cut in cuts if cut < count}), count]
     with image_shard(folder / "b.parquet") as writer:
         for start, stop in zip(edges[:-1], edges[1:], strict=True):
-            part = {key: None if value is None else value[start:stop] for key, value in data.items()}
+            part = {
+                key: None if value is None else value[start:stop] for key, value in data.items()
+            }
             writer.append(*part.values())
     assert (folder / "a.parquet").read_bytes() == (folder / "b.parquet").read_bytes()
 
 
-@given(shard_count=st.integers(1, 4), batch=st.integers(1, 30), wanted=st.sets(st.integers(0, 19)) | st.none())
+@given(
+    shard_count=st.integers(1, 4),
+    batch=st.integers(1, 30),
+    wanted=st.sets(st.integers(0, 19)) | st.none(),
+)
 @settings(max_examples=30, deadline=None)
 def test_batches_are_full_whatever_the_shards(tmp_path_factory, shard_count, batch, wanted):
     folder = tmp_path_factory.mktemp("shards")
@@ -88,13 +96,17 @@ def test_batches_are_full_whatever_the_shards(tmp_path_factory, shard_count, bat
     paths = []
     for start, stop in shard_bounds(20, shard_count):
         paths.append(folder / f"shard-{start:05d}.parquet")
-        write_image_shard(paths[-1], *(None if value is None else value[start:stop] for value in data.values()))
+        write_image_shard(
+            paths[-1], *(None if value is None else value[start:stop] for value in data.values())
+        )
     got = list(iter_images(paths, ids=wanted, batch=batch, columns=("image", "z")))
     assert all(len(part) == batch for part in got[:-1])
     pick = sorted(wanted) if wanted is not None else list(range(20))
     assert sum(len(part) for part in got) == len(pick)
     if got:
-        np.testing.assert_array_equal(np.concatenate([part.images for part in got]), data["images"][pick])
+        np.testing.assert_array_equal(
+            np.concatenate([part.images for part in got]), data["images"][pick]
+        )
         np.testing.assert_array_equal(np.concatenate([part.z for part in got]), data["z"][pick])
         assert got[0].seeds is None
     np.testing.assert_array_equal(read_ids(paths), data["ids"])
@@ -151,14 +163,20 @@ def test_layout_is_the_one_hugging_face_reads(tmp_path):
         assert features[name] == {"feature": value, "length": width, "_type": "List"}
         assert schema.field(name).type == pa.list_(pa.float32(), width)
     for name in ("id", "seed"):
-        assert features[name] == {"dtype": "int64", "_type": "Value"} and schema.field(name).type == pa.int64()
+        assert (
+            features[name] == {"dtype": "int64", "_type": "Value"}
+            and schema.field(name).type == pa.int64()
+        )
     cell = pq.read_table(tmp_path / "a.parquet").column("image")[0].as_py()
     assert cell["path"] == "000007.png" and cell["bytes"].startswith(b"\x89PNG")
     write_segment_shard(tmp_path / "s.parquet", **segments([7]))
     schema = pq.read_schema(tmp_path / "s.parquet")
     features = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
     assert schema.field("class_map").type == picture and features["class_map"] == {"_type": "Image"}
-    assert set(features) == set(schema.names) and features["found"] == {"dtype": "bool", "_type": "Value"}
+    assert set(features) == set(schema.names) and features["found"] == {
+        "dtype": "bool",
+        "_type": "Value",
+    }
     assert schema.field("cut").type == pa.list_(pa.float32(), 4)
 
 
@@ -174,13 +192,15 @@ def test_failure_keeps_the_old_shard(tmp_path):
     with pytest.raises(ValueError, match="other columns"), image_shard(path) as writer:
         writer.append(*rows([2]).values())
         writer.append(*rows([3], width=9).values())
-    assert path.read_bytes() == before and [file.name for file in tmp_path.iterdir()] == ["a.parquet"]
+    assert path.read_bytes() == before and [file.name for file in tmp_path.iterdir()] == [
+        "a.parquet"
+    ]
 
 
 @given(position=st.integers(0, 10**6), kind=st.sampled_from(["flip", "cut"]))
 @settings(max_examples=60, deadline=None)
 def test_damage_is_reported_or_harmless(tmp_path_factory, position, kind):
-    """A flipped bit or a truncated file gives the right rows or one sentence, never wrong pixels."""
+    """A flipped bit or a truncated file gives right rows or one sentence, never wrong pixels."""
     path = tmp_path_factory.mktemp("damage") / "a.parquet"
     data = rows(range(6), side=16, width=16)
     write_image_shard(path, **data)
@@ -194,7 +214,11 @@ def test_damage_is_reported_or_harmless(tmp_path_factory, position, kind):
     try:
         got = next(iter_images([path], columns=("image", "z", "seed")))
     except InputError as error:
-        assert "a.parquet" in str(error) and "run snakemake again" in str(error) and "\n" not in str(error)
+        assert (
+            "a.parquet" in str(error)
+            and "run snakemake again" in str(error)
+            and "\n" not in str(error)
+        )
     else:
         assert_rows(got, data, columns=("images", "z", "seeds"))
 
@@ -220,7 +244,9 @@ def test_foreign_files(tmp_path):
     with pytest.raises(InputError, match=r"lacks 2 of the wanted images \(id 7, 9\)"):
         read_image_shard(tmp_path / "a.parquet", ids=[1, 7, 9])
     table = pq.read_table(tmp_path / "a.parquet")
-    wrong = table.set_column(table.schema.get_field_index("seed"), "seed", pa.array(["a", "b", "c"]))
+    wrong = table.set_column(
+        table.schema.get_field_index("seed"), "seed", pa.array(["a", "b", "c"])
+    )
     pq.write_table(wrong, tmp_path / "wrong.parquet")
     with pytest.raises(InputError, match="column seed of a wrong type"):
         read_image_shard(tmp_path / "wrong.parquet")
@@ -233,7 +259,9 @@ def test_undecodable_picture_is_named(tmp_path, content):
     cells = table.column("image").to_pylist()
     cells[1]["bytes"] = content
     index = table.schema.get_field_index("image")
-    pq.write_table(table.set_column(index, "image", pa.array(cells, shards.PICTURE)), tmp_path / "b.parquet")
+    pq.write_table(
+        table.set_column(index, "image", pa.array(cells, shards.PICTURE)), tmp_path / "b.parquet"
+    )
     with pytest.raises(InputError, match=r"b\.parquet: the picture of id 5 cannot be decoded"):
         read_image_shard(tmp_path / "b.parquet")
 

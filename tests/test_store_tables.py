@@ -30,7 +30,9 @@ frames = st.integers(0, 20).flatmap(
         {
             "id": st.lists(st.integers(-(2**62), 2**62), min_size=n, max_size=n),
             "score": st.lists(st.floats(allow_infinity=False), min_size=n, max_size=n),
-            "name": st.lists(st.text("abc é,\"'", min_size=1).map(lambda t: "x" + t), min_size=n, max_size=n),
+            "name": st.lists(
+                st.text("abc é,\"'", min_size=1).map(lambda t: "x" + t), min_size=n, max_size=n
+            ),
         }
     )
 )
@@ -60,7 +62,9 @@ def test_table_columns_and_errors(tmp_path):
     with pytest.raises(InputError, match="does not exist"):
         read_table(tmp_path / "no.csv")
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(InputError, match=r"t\.parquet is not a readable Parquet table .* delete it"):
+    with pytest.raises(
+        InputError, match=r"t\.parquet is not a readable Parquet table .* delete it"
+    ):
         read_table(path)
     (tmp_path / "empty.csv").write_text("")
     with pytest.raises(InputError, match="is empty"):
@@ -74,8 +78,23 @@ def test_table_columns_and_errors(tmp_path):
 
 def test_json(tmp_path):
     path = tmp_path / "a.json"
-    write_json(path, {"b": np.float32(0.5), "a": np.arange(2), "c": float("nan"), "d": (True, None, "é"), "e": tmp_path})
-    assert read_json(path) == {"a": [0, 1], "b": 0.5, "c": None, "d": [True, None, "é"], "e": str(tmp_path)}
+    write_json(
+        path,
+        {
+            "b": np.float32(0.5),
+            "a": np.arange(2),
+            "c": float("nan"),
+            "d": (True, None, "é"),
+            "e": tmp_path,
+        },
+    )
+    assert read_json(path) == {
+        "a": [0, 1],
+        "b": 0.5,
+        "c": None,
+        "d": [True, None, "é"],
+        "e": str(tmp_path),
+    }
     text = path.read_text()
     assert text.endswith("}\n") and text.index('"a"') < text.index('"b"')
     with pytest.raises(TypeError):

@@ -118,7 +118,9 @@ def test_discriminator_equals_the_reference(reference):
     reference.check("d_score_trunc", score(reference.generator(z, label, 0.7, 4), label), 1e-5)
     other = reference.generators["generator"](z, label)
     reference.check("d_score_generator", score(other, label), 1e-5)
-    single = [score(image[i : i + 1], None if label is None else label[i : i + 1]) for i in range(8)]
+    single = [
+        score(image[i : i + 1], None if label is None else label[i : i + 1]) for i in range(8)
+    ]
     reference.check("d_score_batch1", torch.cat(single), 1e-5)
     for n in (3, 4):
         reference.check(f"d_score_batch{n}", score(image[:n], labels(reference, n)), 1e-5)
@@ -166,10 +168,8 @@ def test_both_upsampling_forms_equal_their_definitions():
 @pytest.mark.parametrize("role", ["generator", "discriminator"])
 @pytest.mark.parametrize("label_dim", [0, 7])
 def test_state_dict_has_the_published_layout(role, label_dim):
-    with torch.device("meta"):
-        network = {"generator": StyleGANGenerator, "discriminator": StyleGANDiscriminator}[role](
-            256, label_dim=label_dim
-        )
+    classes = {"generator": StyleGANGenerator, "discriminator": StyleGANDiscriminator}
+    network = classes[role](256, label_dim=label_dim)
     expected = {key: entry["shape"] for key, entry in LAYOUTS[role]["state_dict"].items()}
     if label_dim:
         expected |= LAYOUTS[f"{role}_label7"]["differs_from_label0"]
@@ -187,8 +187,7 @@ def test_state_dict_has_the_published_layout(role, label_dim):
     ],
 )
 def test_state_dict_has_the_layout_of_the_fine_tunes(file, network, arguments):
-    with torch.device("meta"):
-        built = network(256, **{"label_dim": 7, **arguments})
+    built = network(256, **{"label_dim": 7, **arguments})
     found = {key: list(tensor.shape) for key, tensor in built.state_dict().items()}
     assert found == PUBLISHED[file]
 
@@ -254,7 +253,7 @@ def test_r1_second_derivative_is_right():
     with torch.enable_grad():
         discriminator = StyleGANDiscriminator(8, fmaps_base=64, fmaps_max=8).double()
         image = torch.randn(4, 3, 8, 8, dtype=torch.float64, requires_grad=True)
-        assert torch.autograd.gradgradcheck(lambda x: discriminator(x).sum(), image, atol=1e-6)
+        assert torch.autograd.gradgradcheck(lambda x: discriminator(x).sum(), image, fast_mode=True)
         (gradient,) = torch.autograd.grad(discriminator(image).sum(), image, create_graph=True)
         gradient.square().sum().backward()
         weight = discriminator.layer1.weight
@@ -275,7 +274,7 @@ def test_generator_gradient_is_right():
         generator = StyleGANGenerator(8, 4, 4, 4, 2, fmaps_base=64, fmaps_max=4).double().eval()
         torch.nn.init.normal_(generator.synthesis.layer0.const)
         wp = torch.randn(2, 4, 4, dtype=torch.float64, requires_grad=True)
-        assert torch.autograd.gradcheck(generator.synthesis, wp, atol=1e-6)
+        assert torch.autograd.gradcheck(generator.synthesis, wp, fast_mode=True)
 
 
 def test_checkpoint_round_trip(tmp_path):

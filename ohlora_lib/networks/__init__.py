@@ -1,20 +1,30 @@
 """Every network of the project, and how a checkpoint becomes one."""
 
+import importlib
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from ohlora_lib.errors import InputError
-from ohlora_lib.networks.attribute_cnn import AttributeCNN
-from ohlora_lib.networks.stylegan_discriminator import StyleGANDiscriminator
-from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 from ohlora_lib.store.checkpoints import read_checkpoint, save_checkpoint
 
-# A network class has `kind` (its name here) and `config()` (its constructor arguments).
-NETWORKS: dict[str, type[nn.Module]] = {
-    network.kind: network for network in (AttributeCNN, StyleGANDiscriminator, StyleGANGenerator)
+# Kind (as in a checkpoint's metadata) -> module and class. A network class has `kind` and `config()`
+# (its constructor arguments). Modules are imported only when needed, so that a job's code digest
+# covers the networks it uses and not all of them.
+NETWORKS = {
+    "annotator": "annotator.Annotator",
+    "attribute_cnn": "attribute_cnn.AttributeCNN",
+    "face_parser": "face_parser.FaceParser",
+    "stylegan_discriminator": "stylegan_discriminator.StyleGANDiscriminator",
+    "stylegan_generator": "stylegan_generator.StyleGANGenerator",
 }
+
+
+def network_class(kind: str) -> type[nn.Module]:
+    """Return the class of a kind in `NETWORKS`."""
+    module, name = NETWORKS[kind].split(".")
+    return getattr(importlib.import_module(f"{__name__}.{module}"), name)
 
 
 def save_network(
@@ -47,7 +57,7 @@ def load_network(path: str | Path, kind: str | None = None) -> nn.Module:
             f"known are {', '.join(sorted(NETWORKS))}"
         )
     try:
-        module = NETWORKS[checkpoint.kind](**checkpoint.config)
+        module = network_class(checkpoint.kind)(**checkpoint.config)
     except (TypeError, ValueError) as error:
         raise InputError(
             f"{path} has a configuration that builds no {checkpoint.kind} ({error}); "
@@ -55,7 +65,9 @@ def load_network(path: str | Path, kind: str | None = None) -> nn.Module:
         ) from error
     expected = module.state_dict()
     for name in [*expected, *checkpoint.tensors]:
-        found = [list(d[name].shape) if name in d else "absent" for d in (expected, checkpoint.tensors)]
+        found = [
+            list(d[name].shape) if name in d else "absent" for d in (expected, checkpoint.tensors)
+        ]
         if found[0] != found[1]:
             raise InputError(
                 f"{path} does not fit its configuration at {name}: expected {found[0]}, "

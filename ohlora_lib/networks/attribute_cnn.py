@@ -60,9 +60,7 @@ class AttributeCNN(nn.Module):
         if attribute not in LAYOUTS:
             raise ValueError(f"attribute must be one of {ATTRIBUTES}, got {attribute!r}")
         if resolution < 32 or resolution % 16:
-            raise ValueError(
-                f"resolution must be a multiple of 16 from 32 on, got {resolution}"
-            )
+            raise ValueError(f"resolution must be a multiple of 16 from 32 on, got {resolution}")
         self._config = {
             "attribute": attribute,
             "resolution": resolution,
@@ -102,6 +100,18 @@ class AttributeCNN(nn.Module):
             nn.Linear(in_channels * height * width, HIDDEN), nn.Tanh(), nn.Dropout(dropout)
         )
         self.fc_final = nn.Sequential(nn.Linear(HIDDEN, 1), nn.Sigmoid())
+        if small:
+            self._keep_variance()
+
+    def _keep_variance(self) -> None:
+        """Start the convolutions so that signals keep their size (He et al. 2015).
+
+        PyTorch's default shrinks them at every layer, and learning then starts late or never.
+        """
+        for i in range(1, self.stages + 1):
+            convolution = self.get_submodule(f"conv{i}")[0]
+            nn.init.kaiming_normal_(convolution.weight, a=0.01)
+            nn.init.zeros_(convolution.bias)
 
     def config(self) -> dict:
         """Return the constructor arguments."""

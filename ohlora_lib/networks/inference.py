@@ -1,5 +1,7 @@
 """The fast path from latents to 8-bit pictures; every job that only wants pictures uses it."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -10,7 +12,6 @@ from ohlora_lib.networks.stylegan_layers import (
     EPSILON,
     SLOPE,
     channels_last_on_cpu,
-    rescaling_kernel,
 )
 
 
@@ -69,7 +70,8 @@ class Synthesizer:
 
     Args:
         generator: the network; its mode does not matter and is left as it is.
-        batch_size: pictures drawn at once; small batches stay in the processor's cache.
+        batch_size: pictures drawn at once; small batches stay in the processor's cache. Another
+            size can change a few pixels by one level; the number of threads does not.
         device: where to draw.
     """
 
@@ -94,7 +96,9 @@ class Synthesizer:
             ]
         self.to_rgb = synthesis.get_submodule(f"output{synthesis.log2 - 2}")
 
-    def _batches(self, *arrays: np.ndarray | Tensor | None):
+    def _batches(
+        self, *arrays: np.ndarray | Tensor | None
+    ) -> Iterator[tuple[int, list[Tensor | None]]]:
         """Yield the number of valid rows and, per array, one full batch on the device."""
         n = len(arrays[0])
         tensors = [None if a is None else torch.as_tensor(a, dtype=torch.float32) for a in arrays]

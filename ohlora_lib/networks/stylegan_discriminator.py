@@ -1,7 +1,7 @@
 """The StyleGAN discriminator: picture (and label) to one unbounded logit.
 
-Karras et al., "A Style-Based Generator Architecture for Generative Adversarial Networks" (2019), with
-the parameter names and shapes of the GenForce checkpoints, so that those load as they are.
+Karras et al., "A Style-Based Generator Architecture for Generative Adversarial Networks" (2019),
+with the parameter names and shapes of the GenForce checkpoints, so that those load as they are.
 """
 
 import math
@@ -100,8 +100,8 @@ class StyleGANDiscriminator(nn.Module):
         fmaps_max: see `fmaps_base`.
         label_dim: width of the label; 0 for none.
         label_mode: "product": the last layer gives one logit per label number and the result is
-            their sum weighted by the label (GenForce); "concat": the label joins the features before
-            the last layer (the fine-tunes).
+            their sum weighted by the label (GenForce); "concat": the label joins the features
+            before the last layer (the fine-tunes).
         minibatch_std_group: largest group of the minibatch standard deviation.
         fused_scale: accepted so that one set of arguments builds both networks; both values compute
             the same here.
@@ -197,7 +197,9 @@ class StyleGANDiscriminator(nn.Module):
                 image = F.avg_pool2d(image, 2)
         return x
 
-    def logits(self, image: Tensor, label: Tensor | None = None, lod: float | None = None) -> Tensor:
+    def logits(
+        self, image: Tensor, label: Tensor | None = None, lod: float | None = None
+    ) -> Tensor:
         """Return the last layer's output: [N, label_dim] in mode "product", else [N, 1]."""
         if self.label_dim:
             if label is None or label.shape != (len(image), self.label_dim):

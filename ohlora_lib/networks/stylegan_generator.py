@@ -1,7 +1,7 @@
 """The StyleGAN generator: latent (and label) to style vectors to picture.
 
-Karras et al., "A Style-Based Generator Architecture for Generative Adversarial Networks" (2019), with
-the parameter names and shapes of the GenForce checkpoints, so that those load as they are.
+Karras et al., "A Style-Based Generator Architecture for Generative Adversarial Networks" (2019),
+with the parameter names and shapes of the GenForce checkpoints, so that those load as they are.
 """
 
 from typing import ClassVar
@@ -377,8 +377,8 @@ class StyleGANGenerator(nn.Module):
             trunc_layers: how many of the first layers are truncated; 0 for none.
             lod: level of detail, see `Synthesis.forward`.
             randomize_noise: fresh noise per sample instead of the stored one.
-            style_mixing_prob: with this probability, drawn once for the whole batch, a second random
-                latent with the same label takes over from a random layer on.
+            style_mixing_prob: with this probability, drawn once for the whole batch, a second
+                random latent with the same label takes over from a random layer on.
 
         Returns:
             [N, 3, resolution, resolution], nominally in [-1, 1], not clipped.

@@ -1,7 +1,7 @@
 """Layers shared by the StyleGAN generator and discriminator.
 
-Karras et al., "A Style-Based Generator Architecture for Generative Adversarial Networks" (2019), with
-the parameter names, shapes and scaling rules of the GenForce checkpoints.
+Karras et al., "A Style-Based Generator Architecture for Generative Adversarial Networks" (2019),
+with the parameter names, shapes and scaling rules of the GenForce checkpoints.
 """
 
 import math
@@ -14,7 +14,6 @@ SQRT2 = math.sqrt(2.0)
 SLOPE = 0.2  # of every leaky ReLU
 EPSILON = 1e-8  # of every normalisation
 FUSED_FROM = 128  # "auto": layers at this resolution and above use the fused kernels
-MIN_RESOLUTION = 4
 MAX_RESOLUTION = 1024
 
 

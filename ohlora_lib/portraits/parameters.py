@@ -123,5 +123,7 @@ def uniform(u: torch.Tensor) -> torch.Tensor:
 
 
 def _rotation(dim: int, seed: int) -> torch.Tensor:
-    matrix = torch.randn(dim, dim, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    matrix = torch.randn(
+        dim, dim, generator=torch.Generator().manual_seed(seed), dtype=torch.float64
+    )
     return torch.linalg.qr(matrix).Q.float()

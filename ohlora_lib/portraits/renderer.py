@@ -33,12 +33,24 @@ from ohlora_lib.portraits.shapes import (
 BACKGROUND, SKIN, BROW_LEFT, BROW_RIGHT, EYE_LEFT, EYE_RIGHT = range(6)
 NOSE, UPPER_LIP, INNER_MOUTH, LOWER_LIP, HAIR = range(6, 11)
 
-_SKIN = [(0.98, 0.86, 0.77), (0.95, 0.77, 0.65), (0.84, 0.63, 0.49), (0.64, 0.44, 0.32), (0.42, 0.28, 0.2)]
+_SKIN = [
+    (0.98, 0.86, 0.77),
+    (0.95, 0.77, 0.65),
+    (0.84, 0.63, 0.49),
+    (0.64, 0.44, 0.32),
+    (0.42, 0.28, 0.2),
+]
 _HAIR = [
     (0.07, 0.06, 0.07), (0.17, 0.11, 0.09), (0.31, 0.19, 0.12), (0.48, 0.31, 0.17),
     (0.68, 0.5, 0.28), (0.86, 0.72, 0.47), (0.95, 0.89, 0.74),
 ]  # fmt: skip
-_IRIS = [(0.23, 0.12, 0.06), (0.42, 0.26, 0.12), (0.33, 0.44, 0.2), (0.2, 0.47, 0.52), (0.25, 0.47, 0.78)]
+_IRIS = [
+    (0.23, 0.12, 0.06),
+    (0.42, 0.26, 0.12),
+    (0.33, 0.44, 0.2),
+    (0.2, 0.47, 0.52),
+    (0.25, 0.47, 0.78),
+]
 _LIPS = [(0.72, 0.45, 0.38), (0.8, 0.4, 0.38), (0.82, 0.25, 0.3), (0.68, 0.1, 0.2)]
 _PIVOT = (0.5, 0.56)  # the head tilts around this point
 
@@ -83,7 +95,9 @@ def render(parameters: torch.Tensor, side: int) -> Portraits:
         The portraits. Drawing is deterministic: equal parameters give equal pictures.
     """
     if parameters.ndim != 2 or parameters.shape[1] != len(PARAMETERS):
-        raise ValueError(f"parameters must be [N, {len(PARAMETERS)}], not {tuple(parameters.shape)}")
+        raise ValueError(
+            f"parameters must be [N, {len(PARAMETERS)}], not {tuple(parameters.shape)}"
+        )
     with torch.no_grad():
         # Far tails are pulled in softly, so that no feature leaves the picture.
         u = {name: 2.6 * torch.tanh(parameters[:, i] / 2.6) for i, name in enumerate(PARAMETERS)}
@@ -119,7 +133,9 @@ def _draw(u: dict[str, torch.Tensor], raw: dict[str, torch.Tensor], side: int) -
     # --- clothes -----------------------------------------------------------------------------
     shoulder = field(0.36 + 0.03 * u["shoulders"] - 0.03 * feminine)
     body = ellipse(x0 - 0.5 - 0.2 * tilt, y0 - 1.18, shoulder, 0.27)
-    cloth = hue_color(v["clothes_hue"], 0.75 * v["clothes_saturation"], 0.15 + 0.7 * v["clothes_brightness"])
+    cloth = hue_color(
+        v["clothes_hue"], 0.75 * v["clothes_saturation"], 0.15 + 0.7 * v["clothes_brightness"]
+    )
     stripes = torch.sin(90 * (x0 + y0 * field(u["clothes_pattern"]).clamp(-1, 1)))
     amount = field((v["clothes_pattern"] - 0.45).clamp(min=0) * 0.35)
     shade = 1 - 0.35 * ((x0 - 0.5).abs() / 0.4) ** 2 + 0.1 * light * (x0 - 0.5) / 0.3
@@ -150,21 +166,42 @@ def _draw(u: dict[str, torch.Tensor], raw: dict[str, torch.Tensor], side: int) -
     skin = skin * torch.cat([1 + warmth, torch.ones_like(warmth), 1 - warmth], dim=1)
     neck_w = field(0.105 - 0.022 * feminine + 0.004 * u["shoulders"])
     neck_low = field(0.975 + 0.02 * u["neckline"])
-    neck = torch.maximum((x0 - 0.5 - 0.35 * tilt).abs() - neck_w - 0.5 * (y0 - 0.9).clamp(min=0) ** 2, 0.7 - y0)
-    neck = torch.maximum(neck, ellipse(x0 - 0.5 - 0.2 * tilt, y0 - 0.8, neck_w + 0.06, neck_low - 0.8))
-    canvas.paint(coverage(neck, side), skin * (0.66 + 0.12 * (y0 - 0.8).clamp(0, 0.2) / 0.2).unsqueeze(1), BACKGROUND)
+    neck = torch.maximum(
+        (x0 - 0.5 - 0.35 * tilt).abs() - neck_w - 0.5 * (y0 - 0.9).clamp(min=0) ** 2, 0.7 - y0
+    )
+    neck = torch.maximum(
+        neck, ellipse(x0 - 0.5 - 0.2 * tilt, y0 - 0.8, neck_w + 0.06, neck_low - 0.8)
+    )
+    canvas.paint(
+        coverage(neck, side),
+        skin * (0.66 + 0.12 * (y0 - 0.8).clamp(0, 0.2) / 0.2).unsqueeze(1),
+        BACKGROUND,
+    )
 
     # --- face --------------------------------------------------------------------------------
     square = field(0.62 + 0.15 * u["jaw"].clamp(-2, 2) - 0.42 * feminine)
     down = (y - 0.5).clamp(min=0) / (chin - 0.5)
     width = face_w * (1 + 0.22 * square * down - 0.16 * (1 - square) * down**2)
-    face = ellipse(x * face_w / width, y - 0.5, face_w, torch.where(y > 0.5, chin - 0.5, torch.full_like(chin, 0.29)))
+    face = ellipse(
+        x * face_w / width,
+        y - 0.5,
+        face_w,
+        torch.where(y > 0.5, chin - 0.5, torch.full_like(chin, 0.29)),
+    )
     ears = ellipse(x.abs() - face_w - 0.004, y - 0.52, 0.024, 0.05)
     face_cov = coverage(face, side)
     normal_x = ((x - 0.03 * yaw) / face_w).clamp(-1, 1)
     normal_y = ((y - 0.52) / 0.36).clamp(-1, 1)
-    shading = 1.02 - 0.2 * normal_x**2 + 0.13 * light * normal_x - 0.1 * normal_y - 0.08 * (normal_x * normal_y) ** 2
-    shading = shading - 0.25 * (-0.03 - face).clamp(min=-0.03, max=0).add(0.03).div(0.03).pow(2) * 0.5
+    shading = (
+        1.02
+        - 0.2 * normal_x**2
+        + 0.13 * light * normal_x
+        - 0.1 * normal_y
+        - 0.08 * (normal_x * normal_y) ** 2
+    )
+    shading = (
+        shading - 0.25 * (-0.03 - face).clamp(min=-0.03, max=0).add(0.03).div(0.03).pow(2) * 0.5
+    )
     canvas.paint(coverage(ears, side), skin * 0.82, SKIN)
     tone = skin * shading.unsqueeze(1)
     # Blush, wrinkles and beard are tints of the skin.
@@ -173,12 +210,16 @@ def _draw(u: dict[str, torch.Tensor], raw: dict[str, torch.Tensor], side: int) -
     tone = over(tone, blush, tone.new_tensor([0.9, 0.3, 0.28]).view(1, 3, 1, 1))
     lines = torch.exp(-(((y - 0.345 - 0.02 * torch.cos(9 * x)) / 0.008) ** 2))
     lines = lines + torch.exp(-(((y - 0.315 - 0.02 * torch.cos(9 * x)) / 0.008) ** 2))
-    fold = torch.exp(-(((x.abs() - 0.075 - 0.22 * (y - 0.6)) / 0.010) ** 2)) * ((y > 0.6) & (y < 0.73))
+    fold = torch.exp(-(((x.abs() - 0.075 - 0.22 * (y - 0.6)) / 0.010) ** 2)) * (
+        (y > 0.6) & (y < 0.73)
+    )
     bags = torch.exp(-(((y - 0.555) / 0.011) ** 2 + ((x.abs() - 0.125) / 0.06) ** 2))
     wrinkles = field(0.3 * old) * (0.8 * lines * (x.abs() < 0.13) + fold + 0.9 * bags).clamp(0, 1)
     tone = tone * (1 - wrinkles).unsqueeze(1)
     beard_zone = torch.sigmoid(((y - 0.66) + 1.2 * (x.abs() - 0.1)) * 45)
-    beard = field((1 - feminine) * (0.16 + 0.62 * torch.sigmoid(3 * (u["beard"] - 0.6)))) * beard_zone
+    beard = (
+        field((1 - feminine) * (0.16 + 0.62 * torch.sigmoid(3 * (u["beard"] - 0.6)))) * beard_zone
+    )
     beard_color = 0.75 * palette(0.75 * v["hair_color"], _HAIR)
     tone = over(tone, beard, beard_color)
     canvas.paint(face_cov, tone, SKIN)
@@ -195,12 +236,28 @@ def _draw(u: dict[str, torch.Tensor], raw: dict[str, torch.Tensor], side: int) -
         narrow = 1 - 0.05 * sign * yaw  # the far eye is narrower
         ex = (x - 0.016 * yaw - sign * spacing) / narrow
         ey = y - 0.475 + sign * slant * (ex - 0)
-        _eye(canvas, ex, ey, sign, opening, eye_half, iris_color, gaze, feminine, skin, side, eye_label)
+        _eye(
+            canvas,
+            ex,
+            ey,
+            sign,
+            opening,
+            eye_half,
+            iris_color,
+            gaze,
+            feminine,
+            skin,
+            side,
+            eye_label,
+        )
         thick = field(0.0135 + 0.003 * u["brow_thickness"] - 0.0035 * feminine)
         by = y - (0.392 - 0.006 * field(u["brow_height"]) - 0.22 * (opening - 0.065))
         bx = ex / 0.088
         arch = 0.020 * bx**2 + sign * bx * field(0.008 * u["brow_slant"] + 0.005)
-        brow = torch.maximum((by - arch).abs() - thick * (1.0 - 0.45 * sign * bx.clamp(-1, 1)), (bx.abs() - 1) * 0.088)
+        brow = torch.maximum(
+            (by - arch).abs() - thick * (1.0 - 0.45 * sign * bx.clamp(-1, 1)),
+            (bx.abs() - 1) * 0.088,
+        )
         canvas.paint(0.9 * coverage(brow, side, 0.004), brow_color, brow_label)
 
     _nose(canvas, u, v, x - 0.030 * yaw, y, skin, shading, light, yaw, side)
@@ -210,8 +267,12 @@ def _draw(u: dict[str, torch.Tensor], raw: dict[str, torch.Tensor], side: int) -
     part = field(0.05 * u["hair_part"])
     line = field(0.295 + 0.018 * u["hair_fringe"]) + 0.55 * (x - part).abs() ** 1.5
     line = line + 0.012 * torch.sin(46 * (x - part) + phase) * (0.4 + curl)
-    scalp = ellipse(x, y - 0.43, face_w + volume + wave + 0.012, field(0.335 + 0.014 * u["hair_volume"]))
-    front = torch.maximum(scalp, torch.minimum(y - line, face_w * 0.90 + 0.3 * (y - 0.42).clamp(min=0) - x.abs()))
+    scalp = ellipse(
+        x, y - 0.43, face_w + volume + wave + 0.012, field(0.335 + 0.014 * u["hair_volume"])
+    )
+    front = torch.maximum(
+        scalp, torch.minimum(y - line, face_w * 0.90 + 0.3 * (y - 0.42).clamp(min=0) - x.abs())
+    )
     front = torch.maximum(front, y - torch.minimum(hair_end, torch.full_like(hair_end, 0.60)))
     canvas.paint(coverage(front, side, 0.006), hair, HAIR)
 
@@ -220,10 +281,19 @@ def _draw(u: dict[str, torch.Tensor], raw: dict[str, torch.Tensor], side: int) -
     for sign in (-1, 1):
         gx = x - 0.018 * yaw - sign * spacing
         ring = ellipse(gx, y - 0.48, 0.105, 0.078)
-        canvas.paint(field(0.10 * glass) * coverage(ring, side), canvas.picture.new_tensor([0.75, 0.85, 0.95]).view(1, 3, 1, 1))
-        canvas.paint(field(glass) * coverage(ring.abs() - 0.011, side), canvas.picture.new_tensor([0.06, 0.05, 0.06]).view(1, 3, 1, 1))
+        canvas.paint(
+            field(0.10 * glass) * coverage(ring, side),
+            canvas.picture.new_tensor([0.75, 0.85, 0.95]).view(1, 3, 1, 1),
+        )
+        canvas.paint(
+            field(glass) * coverage(ring.abs() - 0.011, side),
+            canvas.picture.new_tensor([0.06, 0.05, 0.06]).view(1, 3, 1, 1),
+        )
     bridge = torch.maximum((y - 0.468).abs() - 0.010, (x - 0.02 * yaw).abs() - 0.022)
-    canvas.paint(field(glass) * coverage(bridge, side), canvas.picture.new_tensor([0.06, 0.05, 0.06]).view(1, 3, 1, 1))
+    canvas.paint(
+        field(glass) * coverage(bridge, side),
+        canvas.picture.new_tensor([0.06, 0.05, 0.06]).view(1, 3, 1, 1),
+    )
     bad = torch.sigmoid(14 * (QUALITY_CUT - raw["quality"]))
     canvas.picture = _blurred_patch(canvas.picture, bad, u, x0, y0)
     return canvas
@@ -243,7 +313,9 @@ def _background(v, u, x, y) -> torch.Tensor:
     scale = field(torch.exp(0.35 * u["background_scale"]))
     phase = field(1.7 * u["background_phase"])
     texture = torch.sin(13 * scale * along + phase) * torch.cos(8 * scale * across - 1.6 * phase)
-    texture = texture + 0.5 * torch.sin(24 * scale * across + 2.3 * phase + 2 * torch.sin(9 * along))
+    texture = texture + 0.5 * torch.sin(
+        24 * scale * across + 2.3 * phase + 2 * torch.sin(9 * along)
+    )
     spot = torch.cos(17 * x * scale + phase) + torch.cos(17 * y * scale - phase)
     texture = texture + 0.6 * torch.sigmoid(5 * (spot - 0.9)) - 0.15
     contrast = field(0.01 + 0.16 * v["background_std"] ** 2)
@@ -265,17 +337,23 @@ def _hair_color(v, u, raw, old, x, y, curl, phase, light, face_w) -> torch.Tenso
     color = torch.lerp(color, grey, (0.8 * old)[:, None, None, None])
     fan = (x - field(0.05 * u["hair_part"])) / (0.16 + 0.9 * (y - 0.1).clamp(0, 0.35))
     sway = 0.10 * curl * torch.sin(30 * y + phase)
-    strands = 0.6 * torch.sin(34 * (fan + sway) + 3 * phase) + 0.4 * torch.sin(57 * (fan + sway) - 2 * phase)
+    strands = 0.6 * torch.sin(34 * (fan + sway) + 3 * phase) + 0.4 * torch.sin(
+        57 * (fan + sway) - 2 * phase
+    )
     bend = torch.sin(31 * x + 2 * torch.sin(19 * y) + phase)
     curls = torch.sin(40 * y + 2.6 * bend) + 0.45 * torch.sin(63 * y - 9 * x + 2 * bend)
     texture = torch.lerp(strands, 1.1 * curls, curl**1.3)
     shine = torch.exp(-(((y - 0.235 + 0.5 * x**2) / 0.05) ** 2)) * (1 + light * x / face_w)
-    gloss = (0.05 + 0.17 * texture * (0.35 + 0.65 * position[:, None, None]) + 0.28 * shine).unsqueeze(1)
+    gloss = (
+        0.05 + 0.17 * texture * (0.35 + 0.65 * position[:, None, None]) + 0.28 * shine
+    ).unsqueeze(1)
     dark_ends = 1 - 0.25 * ((y - 0.5) / 0.5).clamp(0, 1).unsqueeze(1)
     return (color * (1 + gloss) * dark_ends + 0.05 * gloss.clamp(min=0)).clamp(0, 1)
 
 
-def _eye(canvas, ex, ey, sign, opening, half, iris_color, gaze, feminine, skin, side, label) -> None:
+def _eye(
+    canvas, ex, ey, sign, opening, half, iris_color, gaze, feminine, skin, side, label
+) -> None:
     """Socket shadow, white, iris with pupil and highlight, lids and lashes."""
 
     def field(value):
@@ -293,19 +371,32 @@ def _eye(canvas, ex, ey, sign, opening, half, iris_color, gaze, feminine, skin, 
     iris = ellipse(ix, iy, 0.043, 0.043)
     ring = (1 - 0.5 * (1 + iris / 0.041).clamp(0, 1) ** 3).unsqueeze(1)
     canvas.paint(inside * coverage(iris, side), (iris_color * 1.15 * ring).clamp(0, 1))
-    canvas.paint(inside * coverage(ellipse(ix, iy, 0.018, 0.018), side), canvas.picture.new_tensor(0.03).view(1, 1, 1, 1))
+    canvas.paint(
+        inside * coverage(ellipse(ix, iy, 0.018, 0.018), side),
+        canvas.picture.new_tensor(0.03).view(1, 1, 1, 1),
+    )
     glint = ellipse(ix - 0.013, iy + 0.014, 0.010, 0.010)
-    canvas.paint(0.95 * inside * coverage(glint, side), canvas.picture.new_tensor(1.0).view(1, 1, 1, 1))
+    canvas.paint(
+        0.95 * inside * coverage(glint, side), canvas.picture.new_tensor(1.0).view(1, 1, 1, 1)
+    )
     lash = 0.0062 + 0.0048 * field(feminine)
     arc = 1 - (ex / half) ** 2
     upper_line = torch.maximum((ey + up * arc + 0.3 * lash).abs() - lash, ex.abs() - 1.06 * half)
-    canvas.paint(0.92 * coverage(upper_line, side), canvas.picture.new_tensor([0.10, 0.06, 0.06]).view(1, 3, 1, 1))
+    canvas.paint(
+        0.92 * coverage(upper_line, side),
+        canvas.picture.new_tensor([0.10, 0.06, 0.06]).view(1, 3, 1, 1),
+    )
     lower_line = torch.maximum((ey - down * arc).abs() - 0.004, ex.abs() - 0.95 * half)
     canvas.paint(0.45 * coverage(lower_line, side), 0.55 * skin)
-    crease = torch.maximum((ey + (up + 0.024) * (1 - (ex / (1.15 * half)) ** 2)).abs() - 0.004, ex.abs() - half)
+    crease = torch.maximum(
+        (ey + (up + 0.024) * (1 - (ex / (1.15 * half)) ** 2)).abs() - 0.004, ex.abs() - half
+    )
     canvas.paint(0.4 * coverage(crease, side), 0.55 * skin)
     wing = ellipse(ex - sign * 1.02 * half, ey + 0.012, 0.017, 0.008)
-    canvas.paint(0.8 * field(feminine) * coverage(wing, side), canvas.picture.new_tensor([0.10, 0.06, 0.06]).view(1, 3, 1, 1))
+    canvas.paint(
+        0.8 * field(feminine) * coverage(wing, side),
+        canvas.picture.new_tensor([0.10, 0.06, 0.06]).view(1, 3, 1, 1),
+    )
 
 
 def _nose(canvas, u, v, x, y, skin, shading, light, yaw, side) -> None:
@@ -323,7 +414,12 @@ def _nose(canvas, u, v, x, y, skin, shading, light, yaw, side) -> None:
     region = smooth_union(region, ellipse(x - centre, y - tip + 0.022, wide, 0.026), 0.012)
     inside = coverage(region, side)
     side_shade = ((x - centre) / (half + 0.01)).clamp(-1, 1)
-    tint = 1 + 0.07 * light * side_shade - 0.09 * side_shade**2 + 0.07 * torch.exp(-((side_shade / 0.4) ** 2))
+    tint = (
+        1
+        + 0.07 * light * side_shade
+        - 0.09 * side_shade**2
+        + 0.07 * torch.exp(-((side_shade / 0.4) ** 2))
+    )
     canvas.paint(inside, (skin * (shading * tint).unsqueeze(1)).clamp(0, 1), NOSE)
     under = torch.exp(-(((y - tip - 0.006) / 0.011) ** 2 + ((x - centre) / (1.1 * wide)) ** 2))
     canvas.picture = canvas.picture * (1 - 0.3 * under).unsqueeze(1)
@@ -346,7 +442,11 @@ def _mouth(canvas, u, v, x, y, feminine, old, skin, side) -> None:
     curve = field(0.014 + 0.010 * u["smile"]) * t**2
     my = y - 0.708 + curve
     color = palette(0.12 + 0.25 * v["lip_color"] + 0.6 * feminine * v["lip_color"], _LIPS)
-    color = color * (0.55 + 0.45 * skin / skin.amax(dim=1, keepdim=True)) * (0.45 + 0.6 * skin.mean(dim=1, keepdim=True))
+    color = (
+        color
+        * (0.55 + 0.45 * skin / skin.amax(dim=1, keepdim=True))
+        * (0.45 + 0.6 * skin.mean(dim=1, keepdim=True))
+    )
     top, bottom = -0.42 * opening * arc, 0.58 * opening * arc
     cupid = 1 - 0.22 * torch.exp(-((t / 0.16) ** 2))
     upper_edge = top - full * (arc**0.6) * cupid * 0.92
@@ -355,15 +455,35 @@ def _mouth(canvas, u, v, x, y, feminine, old, skin, side) -> None:
     lips_upper = torch.maximum(torch.maximum(upper_edge - my, my - top), span)
     lips_lower = torch.maximum(torch.maximum(bottom - my, my - lower_edge), span)
     inner = torch.maximum(torch.maximum(top - my, my - bottom), span)
-    canvas.paint(coverage(lips_lower - 0.004, side), (color * (1.08 + 0.15 * torch.exp(-((t / 0.4) ** 2 + ((my - bottom - 0.5 * full) / 0.009) ** 2)).unsqueeze(1))).clamp(0, 1), LOWER_LIP)
+    canvas.paint(
+        coverage(lips_lower - 0.004, side),
+        (
+            color
+            * (
+                1.08
+                + 0.15
+                * torch.exp(
+                    -((t / 0.4) ** 2 + ((my - bottom - 0.5 * full) / 0.009) ** 2)
+                ).unsqueeze(1)
+            )
+        ).clamp(0, 1),
+        LOWER_LIP,
+    )
     canvas.paint(coverage(lips_upper - 0.004, side), 0.84 * color, UPPER_LIP)
     depth = ((my - top) / opening.clamp(min=1e-3)).clamp(0, 1)
     dark = canvas.picture.new_tensor([0.25, 0.05, 0.06]).view(1, 3, 1, 1)
     tongue = canvas.picture.new_tensor([0.72, 0.3, 0.32]).view(1, 3, 1, 1)
-    cavity = torch.lerp(dark, tongue, ((depth - 0.62) / 0.3).clamp(0, 1).unsqueeze(1) * (opening > 0.03).unsqueeze(1))
+    cavity = torch.lerp(
+        dark,
+        tongue,
+        ((depth - 0.62) / 0.3).clamp(0, 1).unsqueeze(1) * (opening > 0.03).unsqueeze(1),
+    )
     canvas.paint(coverage(inner, side), cavity, INNER_MOUTH)
     teeth = torch.maximum(inner, my - top - 0.40 * opening)
-    canvas.paint(0.94 * coverage(teeth + 0.003, side), canvas.picture.new_tensor([0.95, 0.93, 0.9]).view(1, 3, 1, 1))
+    canvas.paint(
+        0.94 * coverage(teeth + 0.003, side),
+        canvas.picture.new_tensor([0.95, 0.93, 0.9]).view(1, 3, 1, 1),
+    )
     chin_shadow = torch.exp(-(((my - lower_edge - 0.014) / 0.010) ** 2 + (t / 0.7) ** 2))
     canvas.picture = canvas.picture * (1 - 0.14 * chin_shadow).unsqueeze(1)
 
@@ -377,7 +497,9 @@ def _blurred_patch(picture, bad, u, x, y) -> torch.Tensor:
     side = picture.shape[-1]
     coarse = F.adaptive_avg_pool2d(picture, (8, 8))
     smear = F.interpolate(coarse, (side, side), mode="bilinear", align_corners=False)
-    streak = 0.10 * torch.sin(20 * (x + y) + 2 * torch.sin(9 * (x - y)) + 2 * field(u["hair_phase"]))
+    streak = 0.10 * torch.sin(
+        20 * (x + y) + 2 * torch.sin(9 * (x - y)) + 2 * field(u["hair_phase"])
+    )
     tint = picture.new_tensor([0.62, 0.52, 0.66]).view(1, 3, 1, 1)
     smear = torch.lerp(smear, tint, 0.5) + streak.unsqueeze(1)
     patch = ellipse(x - 0.5 - 0.03 * field(u["background_phase"]), y - 0.10, 0.26, 0.145)

@@ -11,7 +11,7 @@ from pathlib import Path
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` that takes its place when the block succeeds.
 
-    When the block raises, the temporary file is removed and an older file at `path` stays as it was.
+    When the block raises, the temporary file is removed and an older file at `path` stays.
     The temporary name keeps the suffix, since many writers choose their format by it.
 
     Args:

@@ -1,4 +1,4 @@
-"""Model checkpoints: safetensors files that say in their metadata what they are and how to build the model."""
+"""Model checkpoints: safetensors files whose metadata say how to build the model."""
 
 import json
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from ohlora_lib.errors import InputError
 from ohlora_lib.store.atomic import atomic_path
 
 SIGNATURES = {  # how files that are not checkpoints begin
-    b"PK\x03\x04": "a PyTorch pickle (or another ZIP archive), which is not opened as it can run code",
+    b"PK\x03\x04": "a PyTorch pickle or another ZIP file, which is not opened as it can run code",
     b"\x80\x02": "a Python pickle, which is not opened as it can run code",
     b"\x80\x04": "a Python pickle, which is not opened as it can run code",
     b"\x80\x05": "a Python pickle, which is not opened as it can run code",
@@ -47,13 +47,19 @@ def save_checkpoint(
         config: the network's constructor arguments, as JSON types.
         provenance: where the weights come from, as JSON types; never a time or a host name.
     """
-    copies = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
+    copies = {
+        name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()
+    }
     texts = {"config": config, "provenance": provenance or {}}
-    metadata = {"kind": kind} | {key: json.dumps(value, sort_keys=True) for key, value in texts.items()}
+    metadata = {"kind": kind} | {
+        key: json.dumps(value, sort_keys=True) for key, value in texts.items()
+    }
     raw = safetensors.torch.save(copies, metadata)
-    # the library writes metadata in the random order of a hash map; the header is rewritten in sorted order
+    # the library writes metadata in the random order of a hash map: sort the header
     length = int.from_bytes(raw[:8], "little")
-    header = json.dumps(json.loads(raw[8 : 8 + length]), sort_keys=True, separators=(",", ":")).encode()
+    header = json.dumps(
+        json.loads(raw[8 : 8 + length]), sort_keys=True, separators=(",", ":")
+    ).encode()
     header += b" " * (-len(header) % 8)
     with atomic_path(path) as part, part.open("wb") as file:
         file.write(len(header).to_bytes(8, "little"))
@@ -69,7 +75,7 @@ def read_checkpoint(path: str | Path, kind: str | None = None) -> Checkpoint:
         kind: what it must be; anything when None.
 
     Raises:
-        InputError: the file is missing, damaged, of another format (pickle, HTML …) or of another kind.
+        InputError: the file is missing, damaged, of another format (pickle, HTML …) or kind.
     """
     path = Path(path)
     if not path.is_file():
@@ -88,13 +94,19 @@ def read_checkpoint(path: str | Path, kind: str | None = None) -> Checkpoint:
             tensors = {name: file.get_tensor(name) for name in file.keys()}
     except (safetensors.SafetensorError, OSError, ValueError) as error:
         reason = " ".join(str(error).split()).rstrip(".")
-        raise InputError(f"{path} is truncated or not a safetensors file ({reason}); {remedy}") from error
+        raise InputError(
+            f"{path} is truncated or not a safetensors file ({reason}); {remedy}"
+        ) from error
     try:
         found = metadata["kind"]
         config = json.loads(metadata["config"])
         provenance = json.loads(metadata.get("provenance", "{}"))
     except (KeyError, json.JSONDecodeError) as error:
-        raise InputError(f"{path} has no kind and config in its metadata, so no network fits it; {remedy}") from error
+        raise InputError(
+            f"{path} has no kind and config in its metadata, so no network fits it; {remedy}"
+        ) from error
     if kind is not None and found != kind:
-        raise InputError(f"{path} holds a {found} network where a {kind} network is needed; {remedy}")
+        raise InputError(
+            f"{path} holds a {found} network where a {kind} network is needed; {remedy}"
+        )
     return Checkpoint(found, config, provenance, tensors)

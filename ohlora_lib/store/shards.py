@@ -25,7 +25,12 @@ ROW_GROUP = 500  # rows; what a reader holds in memory at once, besides its batc
 REBUILD = "delete it and run snakemake again"
 PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 # run-length coding is the fastest setting of the encoder, and the smallest one for class maps
-PNG_OPTIONS = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)
+PNG_OPTIONS = (
+    cv2.IMWRITE_PNG_COMPRESSION,
+    1,
+    cv2.IMWRITE_PNG_STRATEGY,
+    cv2.IMWRITE_PNG_STRATEGY_RLE,
+)
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,9 @@ class ImageRows:
     images: np.ndarray | None = None  # uint8 [N, H, W, 3], RGB
     seeds: np.ndarray | None = None  # int64 [N], the seed z was drawn from
     z: np.ndarray | None = None  # float32 [N, D], the latent
-    labels: np.ndarray | None = None  # float32 [N, K], the generator's label input, where it has one
+    labels: np.ndarray | None = (
+        None  # float32 [N, K], the generator's label input, where it has one
+    )
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -58,7 +65,7 @@ class SegmentRows:
 
 
 def shard_bounds(count: int, shards: int) -> list[tuple[int, int]]:
-    """Split the ids 0..count-1 into `shards` runs (start, stop) whose lengths differ by one at most.
+    """Split the ids 0..count-1 into runs (start, stop) whose lengths differ by one at most.
 
     Raises:
         ValueError: a shard would be empty, or there is none.
@@ -73,7 +80,7 @@ class ShardWriter:
     """Appends batches of rows to one shard; use through `image_shard` or `segment_shard`."""
 
     def __init__(self, path: Path):
-        """Prepare a shard at `path`; the file is opened by the first batch, which fixes the columns."""
+        """Prepare a shard at `path`; the first batch opens it and fixes the columns."""
         self._path = path
         self._parquet: pq.ParquetWriter | None = None
         self._pending: list[pa.Table] = []
@@ -90,7 +97,9 @@ class ShardWriter:
                 write_page_checksum=True,
             )
         elif table.schema != self._parquet.schema:
-            raise ValueError(f"a batch has other columns or widths than the first: {table.schema.names}")
+            raise ValueError(
+                f"a batch has other columns or widths than the first: {table.schema.names}"
+            )
         self._pending.append(table)
         self._rows += len(table)
         while self._rows >= ROW_GROUP:
@@ -137,7 +146,9 @@ class ImageShardWriter(ShardWriter):
             labels: float [N, K] or None, stored as float32.
         """
         rows = len(ids)
-        assert images.shape[0] == rows and images.ndim == 4 and images.shape[3] == 3, f"images are {images.shape}"
+        assert images.shape[0] == rows and images.ndim == 4 and images.shape[3] == 3, (
+            f"images are {images.shape}"
+        )
         columns = {
             "id": (pa.array(np.asarray(ids, np.int64)), _value("int64")),
             "seed": (pa.array(np.asarray(seeds, np.int64)), _value("int64")),
@@ -152,7 +163,13 @@ class ImageShardWriter(ShardWriter):
 class SegmentShardWriter(ShardWriter):
     """Appends class maps to one shard."""
 
-    def append(self, ids: np.ndarray, class_maps: np.ndarray, cuts: np.ndarray, found: np.ndarray | None = None) -> None:
+    def append(
+        self,
+        ids: np.ndarray,
+        class_maps: np.ndarray,
+        cuts: np.ndarray,
+        found: np.ndarray | None = None,
+    ) -> None:
         """Append N rows.
 
         Args:
@@ -162,7 +179,9 @@ class SegmentShardWriter(ShardWriter):
             found: bool [N], whether a face was found; all True when None.
         """
         rows = len(ids)
-        assert class_maps.shape[0] == rows and class_maps.ndim == 3, f"class maps are {class_maps.shape}"
+        assert class_maps.shape[0] == rows and class_maps.ndim == 3, (
+            f"class maps are {class_maps.shape}"
+        )
         assert np.shape(cuts) == (rows, 4), f"cuts are {np.shape(cuts)}"
         found = np.ones(rows, bool) if found is None else np.asarray(found, bool)
         columns = {
@@ -176,14 +195,14 @@ class SegmentShardWriter(ShardWriter):
 
 @contextlib.contextmanager
 def image_shard(path: str | Path) -> Iterator[ImageShardWriter]:
-    """Yield a writer whose `append` adds batches of images; the file appears when the block succeeds."""
+    """Yield a writer whose `append` adds images; the file appears when the block succeeds."""
     with _open_shard(path, ImageShardWriter) as writer:
         yield writer
 
 
 @contextlib.contextmanager
 def segment_shard(path: str | Path) -> Iterator[SegmentShardWriter]:
-    """Yield a writer whose `append` adds batches of class maps; the file appears when the block succeeds."""
+    """Yield a writer whose `append` adds class maps; the file appears when the block succeeds."""
     with _open_shard(path, SegmentShardWriter) as writer:
         yield writer
 
@@ -202,7 +221,11 @@ def write_image_shard(
 
 
 def write_segment_shard(
-    path: str | Path, ids: np.ndarray, class_maps: np.ndarray, cuts: np.ndarray, found: np.ndarray | None = None
+    path: str | Path,
+    ids: np.ndarray,
+    class_maps: np.ndarray,
+    cuts: np.ndarray,
+    found: np.ndarray | None = None,
 ) -> None:
     """Write one segment shard from arrays (see `SegmentShardWriter.append` for their shapes)."""
     with segment_shard(path) as writer:
@@ -243,15 +266,15 @@ def iter_images(
     Args:
         paths: the shards, read in this order.
         ids: only these rows, which must all be found; every row when None.
-        batch: rows per batch; every batch but the last is full, across shard borders too, so that what is
-            computed from it does not depend on the number of shards.
+        batch: rows per batch; every batch but the last is full, across shard borders too, so that
+            what is computed from it does not depend on the number of shards.
         columns: some of "image", "seed", "z", "label"; the others stay None.
 
     Yields:
         Rows in the order of the files.
 
     Raises:
-        InputError: a file is missing, damaged or not an image shard, or a wanted id is in none of them.
+        InputError: a file is missing, damaged or not an image shard, or lacks a wanted id.
     """
     for table, source in _batches([Path(path) for path in paths], "image", columns, ids, batch):
         yield _image_rows([(table, source)], columns)
@@ -267,19 +290,23 @@ def iter_segments(
 ) -> Iterator[SegmentRows]:
     """Stream segment shards in batches, as `iter_images` does with images.
 
-    With the same batch size, `iter_images(..., ids=<the ids of the segments>)` gives the same rows in step.
+    With the same batch size, `iter_images(..., ids=<ids of the segments>)` gives the same rows.
     """
-    for table, source in _batches([Path(path) for path in paths], "segment", _SEGMENT_COLUMNS, ids, batch):
+    for table, source in _batches(
+        [Path(path) for path in paths], "segment", _SEGMENT_COLUMNS, ids, batch
+    ):
         yield _segment_rows([(table, source)])
 
 
 def read_ids(paths: Iterable[str | Path]) -> np.ndarray:
-    """Return the ids (int64 [N]) of image or segment shards in the order of the files, reading nothing else.
+    """Return the ids (int64 [N]) of image or segment shards, in the order of the files.
 
     Raises:
         InputError: a file is missing, damaged or not a shard.
     """
-    parts = [_read(Path(path), lambda file: file.read(["id"])).column("id").to_numpy() for path in paths]
+    parts = [
+        _read(Path(path), lambda file: file.read(["id"])).column("id").to_numpy() for path in paths
+    ]
     return np.concatenate([np.empty(0, np.int64), *parts])
 
 
@@ -323,7 +350,9 @@ def _pictures(ids: np.ndarray, images: np.ndarray) -> pa.Array:
             image = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR)
         encoded.append(cv2.imencode(".png", image, PNG_OPTIONS)[1].tobytes())
     names = [f"{int(number):06d}.png" for number in ids]
-    return pa.StructArray.from_arrays([pa.array(encoded, pa.binary()), pa.array(names)], fields=list(PICTURE))
+    return pa.StructArray.from_arrays(
+        [pa.array(encoded, pa.binary()), pa.array(names)], fields=list(PICTURE)
+    )
 
 
 def _table(columns: dict[str, Column]) -> pa.Table:
@@ -367,17 +396,21 @@ def _schema(path: Path, kind: str) -> pa.Schema:
     schema = _read(path, lambda file: file.schema_arrow)
     for name in _REQUIRED[kind]:
         if name not in schema.names:
-            raise InputError(f"{path} is not a shard of {kind}s (it has no column {name}); {REBUILD}")
+            raise InputError(
+                f"{path} is not a shard of {kind}s (it has no column {name}); {REBUILD}"
+            )
     for name in schema.names:
         if name in _IS_TYPE and not _IS_TYPE[name](schema.field(name).type):
-            raise InputError(f"{path} has a column {name} of a wrong type ({schema.field(name).type}); {REBUILD}")
+            raise InputError(
+                f"{path} has a column {name} of a wrong type ({schema.field(name).type}); {REBUILD}"
+            )
     return schema
 
 
 def _batches(
     paths: list[Path], kind: str, columns: Sequence[str], ids: Collection[int] | None, batch: int
 ) -> Iterator[tuple[pa.Table, Source]]:
-    """Yield tables of exactly `batch` rows (the last may be shorter) and what to call their source."""
+    """Yield tables of `batch` rows (the last may be shorter) and what to call their source."""
     unknown = set(columns) - set(_IS_TYPE)
     if unknown or batch < 1:
         raise ValueError(f"unknown columns {sorted(unknown)}" if unknown else f"batch is {batch}")
@@ -444,14 +477,21 @@ def _image_rows(parts: list[tuple[pa.Table, Source]], columns: Sequence[str]) ->
     for name in ("z", "label"):
         if name in columns:
             pick[name] = _matrix(tables.column(name))
-    return ImageRows(tables.column("id").to_numpy(), pick["image"], pick["seed"], pick["z"], pick["label"])
+    return ImageRows(
+        tables.column("id").to_numpy(), pick["image"], pick["seed"], pick["z"], pick["label"]
+    )
 
 
 def _segment_rows(parts: list[tuple[pa.Table, Source]]) -> SegmentRows:
     maps = _decode(parts, "class_map", cv2.IMREAD_GRAYSCALE)
-    tables = pa.concat_tables([table.drop_columns(_present(table, "class_map")) for table, _ in parts])
+    tables = pa.concat_tables(
+        [table.drop_columns(_present(table, "class_map")) for table, _ in parts]
+    )
     return SegmentRows(
-        tables.column("id").to_numpy(), maps, _matrix(tables.column("cut")), tables.column("found").to_numpy()
+        tables.column("id").to_numpy(),
+        maps,
+        _matrix(tables.column("cut")),
+        tables.column("found").to_numpy(),
     )
 
 
@@ -466,7 +506,7 @@ def _matrix(column: pa.ChunkedArray) -> np.ndarray:
 
 
 def _decode(parts: list[tuple[pa.Table, Source]], name: str, mode: int) -> np.ndarray:
-    """Decode the PNGs of a column to uint8 [N, H, W] or [N, H, W, 3] RGB; all must have one size."""
+    """Decode the PNGs of a column to uint8 [N, H, W] or [N, H, W, 3] RGB, all of one size."""
     out: np.ndarray | None = None
     row = 0
     total = sum(len(table) for table, _ in parts)
@@ -475,15 +515,21 @@ def _decode(parts: list[tuple[pa.Table, Source]], name: str, mode: int) -> np.nd
         # one cell at a time: the encoded bytes are not copied as a list
         for number, cell in zip(numbers, table.column(name), strict=True):
             data = cell["bytes"].as_buffer() if cell.is_valid and cell["bytes"].is_valid else None
-            image = cv2.imdecode(np.frombuffer(data, np.uint8), mode) if data is not None and data.size else None
+            image = (
+                cv2.imdecode(np.frombuffer(data, np.uint8), mode)
+                if data is not None and data.size
+                else None
+            )
             if image is None:
-                raise InputError(f"{source}: the picture of id {number} cannot be decoded; {REBUILD}")
+                raise InputError(
+                    f"{source}: the picture of id {number} cannot be decoded; {REBUILD}"
+                )
             if out is None:
                 out = np.empty((total, *image.shape), np.uint8)
             if image.shape != out.shape[1:]:
                 raise InputError(
-                    f"{source}: the picture of id {number} is {image.shape[1]}×{image.shape[0]} pixels, those"
-                    f" before it {out.shape[2]}×{out.shape[1]}; {REBUILD}"
+                    f"{source}: the picture of id {number} is {image.shape[1]}×{image.shape[0]}"
+                    f" pixels, those before it {out.shape[2]}×{out.shape[1]}; {REBUILD}"
                 )
             if image.ndim == 3:
                 cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=out[row])

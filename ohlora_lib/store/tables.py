@@ -1,4 +1,4 @@
-"""Tables (Parquet or CSV by suffix) and JSON documents, written atomically and deterministically."""
+"""Tables (Parquet or CSV by suffix) and JSON documents: atomic writes, the same bytes each time."""
 
 import json
 import math
@@ -55,8 +55,8 @@ def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pd.Dat
 def write_table(path: str | Path, frame: pd.DataFrame) -> None:
     """Write the columns of `frame`, without its index, to a .parquet or .csv file.
 
-    The same frame gives the same bytes. CSV keeps every digit of a float and writes missing values as
-    nothing.
+    The same frame gives the same bytes. CSV keeps every digit of a float and writes missing values
+    as nothing.
     """
     path = Path(path)
     parquet = _is_parquet(path)
@@ -77,9 +77,13 @@ def read_json(path: str | Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError(f"{path} does not exist; run snakemake to make it or correct the path") from None
+        raise InputError(
+            f"{path} does not exist; run snakemake to make it or correct the path"
+        ) from None
     except json.JSONDecodeError as error:
-        raise InputError(f"{path} is not JSON (line {error.lineno}: {error.msg}); {REBUILD}") from error
+        raise InputError(
+            f"{path} is not JSON (line {error.lineno}: {error.msg}); {REBUILD}"
+        ) from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not JSON (not UTF-8 text); {REBUILD}") from error
 
@@ -87,10 +91,12 @@ def read_json(path: str | Path) -> Any:
 def write_json(path: str | Path, document: Any) -> None:
     """Write a JSON document with sorted keys, indented, with a newline at the end.
 
-    Numpy scalars and arrays become plain numbers and lists; NaN and infinities, which JSON does not know,
-    become null.
+    Numpy scalars and arrays become plain numbers and lists; NaN and infinities, which JSON does not
+    know, become null.
     """
-    text = json.dumps(_plain(document), sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(
+        _plain(document), sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False
+    )
     with atomic_path(path) as part:
         part.write_text(text + "\n", encoding="utf-8")
 

@@ -3,7 +3,8 @@
 Latent z determines a portrait's parameters (`portraits.parameters_from_latent`), so that every
 latent has a true picture. Mapping and synthesis networks are fitted to such pairs together, coarse
 to fine: 8, 16, 32, then 64 px. The mapping network stores its weights divided by lr_mul = 0.01; its
-learning rate is multiplied by 1 / lr_mul, without which it takes many times longer to learn.
+learning rate is multiplied by 1 / lr_mul, and a linear read-out of the portrait's parameters from w
+is trained along; without the two, the mapping takes many times longer to learn the pairing.
 The second phase (`adversarial`) sharpens the result.
 """
 
@@ -15,10 +16,11 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
+from ohlora_lib.portraits.parameters import PARAMETERS, parameters_from_latent
 from ohlora_lib.seeds import derive_seed, rng
 from ohlora_lib.store.pictures import tile, write_picture
 from ohlora_lib.training.average import MovingAverage
@@ -33,12 +35,15 @@ FACE_PARTS = (2, 3, 4, 5, 6, 7, 8, 9)  # brows, eyes, nose, mouth: small areas t
 class PairedOptions:
     """How the generator is fitted to pairs of latent and portrait."""
 
-    kimg: tuple[float, ...] = (100, 150, 200, 250)  # thousand images at 8, 16, 32, … px
+    kimg: tuple[float, ...] = (16, 32, 72, 160)  # thousand images at 8, 16, 32, … px
     batch: int = 16  # images per step at full resolution
     batch_coarse: int = 32  # images per step below
     lr: float = 2e-3  # Adam; cosine decay to a tenth
     part_weight: float = 5.0  # extra weight of the face parts' pixels
     gradient_weight: float = 1.0  # weight of the loss on differences of neighbouring pixels
+    readout_weight: float = 0.5  # weight of reading the parameters off w (mean squared error)
+    readout_batch: int = 256  # fresh latents per step for the read-out, which needs no pictures
+    mapping_steps: int = 5000  # steps that fit the mapping network alone, before the first picture
     half_life_kimg: float = 3.0  # of the moving average
     seed: int = 2025
 
@@ -108,12 +113,17 @@ def train_paired(
         raise ValueError(f"kimg needs one entry per resolution from 8 to {generator.resolution} px")
     generator.to(device).train()
     average = MovingAverage(generator, options.half_life_kimg * 1000)
-    optimizer = torch.optim.Adam(generator_groups(generator, options.lr), betas=(0.9, 0.99))
+    readout = nn.Linear(generator.w_dim, len(PARAMETERS)).to(device)
+    groups = generator_groups(generator, options.lr)
+    groups.append({"params": list(readout.parameters()), "lr": options.lr, "base_lr": options.lr})
+    optimizer = torch.optim.Adam(groups, betas=(0.9, 0.99))
     with locked(state_directory):
-        modules = {"generator": generator, "average": average.module}
+        modules = {"generator": generator, "average": average.module, "readout": readout}
         config = {**asdict(options), "network": generator.config(), "pool": len(pool)}
         state = TrainingState(state_directory, config, modules, {"optimizer": optimizer})
         step, info = state.restore()
+        if step == 0:
+            fit_mapping(generator, readout, options, device)
         seen = info.get("seen", 0)
         total = int(sum(options.kimg) * 1000)
         log = CsvLog(Path(state_directory) / "log.csv", step)
@@ -126,19 +136,57 @@ def train_paired(
             z, target, parts = pair_batch(pool, np.sort(rows), torch.device(device))
             drawn, target, parts = _at_lod(generator(z, lod=lod), target, parts, lod)
             loss = paired_loss(drawn, target, parts, options.part_weight, options.gradient_weight)
+            torch.manual_seed(derive_seed(options.seed, "readout", step))
+            fresh = torch.randn(options.readout_batch, z.shape[1]).to(device)
+            misread = readout_loss(generator, readout, fresh)
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            (loss + options.readout_weight * misread).backward()
             optimizer.step()
             average.update(generator, batch)
             seen, step = seen + batch, step + 1
             progress.update(batch)
             if step % 50 == 0:
-                log.add(step=step, kimg=seen / 1000, lod=round(lod, 3), loss=loss.item())
+                values = {"loss": loss.item(), "misread": misread.item()}
+                log.add(step=step, kimg=seen / 1000, lod=round(lod, 3), **values)
             if step % 1000 == 0 or seen >= total:
                 state.save(step, {"seen": seen})
                 save_samples(average.module, lod, Path(state_directory), step)
         progress.close()
     return average.module
+
+
+def readout_loss(generator: StyleGANGenerator, readout: nn.Linear, z: Tensor) -> Tensor:
+    """Mean squared error of the parameters read off w, for latents z [N, z_dim]; 1 is chance."""
+    return F.mse_loss(readout(generator.mapping(z)), parameters_from_latent(z))
+
+
+def fit_mapping(
+    generator: StyleGANGenerator, readout: nn.Linear, options: PairedOptions, device: str = "cpu"
+) -> float:
+    """Fit the mapping network alone, until the parameters can be read off w; returns the last loss.
+
+    A thousand of these steps cost what ten steps with pictures do.
+    """
+    lr_mul = generator.config()["mapping_lr_mul"]
+    groups = [
+        {
+            "params": list(generator.mapping.parameters()),
+            "base_lr": options.lr / lr_mul,
+            "eps": 1e-10,
+        },
+        {"params": list(readout.parameters()), "base_lr": options.lr},
+    ]
+    optimizer = torch.optim.Adam(groups, betas=(0.9, 0.99))
+    loss = torch.zeros(())
+    torch.manual_seed(derive_seed(options.seed, "mapping"))
+    for step in tqdm(range(options.mapping_steps), desc="mapping", mininterval=10):
+        _set_rate(optimizer, 1 - step / options.mapping_steps)
+        z = torch.randn(options.readout_batch, generator.config()["z_dim"]).to(device)
+        loss = readout_loss(generator, readout, z)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+    return loss.item()
 
 
 def generator_groups(generator: StyleGANGenerator, lr: float) -> list[dict]:

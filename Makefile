@@ -1,0 +1,52 @@
+# The short way to everything; each target sets up its environment first.
+# From nothing it needs make, Python 3.11 or newer with venv and pip, and the package index.
+
+PYTHON ?= python3.11
+CORES ?= all
+VENV := .venv
+BIN := $(VENV)/bin
+SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
+STAMP := $(VENV)/.stamp
+SMOKE := --configfile config/smoke.yaml
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo smoke test lint lock clean
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## create or update the environment in .venv, exactly as locked
+
+$(STAMP): requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade uv
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	touch $@
+
+demo: setup ## the whole workflow on two CPU cores, then results/report.html
+	$(SNAKEMAKE)
+	$(SNAKEMAKE) --report results/report.html
+	@echo "Open results/report.html"
+
+smoke: setup ## the same workflow with tiny counts, in results/smoke
+	$(SNAKEMAKE) $(SMOKE)
+	$(SNAKEMAKE) $(SMOKE) --report results/smoke/report.html
+
+test: setup ## run the tests
+	$(BIN)/python -m pytest
+
+lint: setup ## check style of Python and Snakefiles, and the workflow
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check .
+	$(BIN)/snakemake --lint
+
+lock: setup ## choose the newest versions that pyproject.toml allows
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra test \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
+		--output-file requirements.lock pyproject.toml
+	! grep -n http requirements.lock
+
+clean: ## delete results and caches; keeps the environment
+	rm -rf results .snakemake .pytest_cache .ruff_cache .hypothesis build *.egg-info

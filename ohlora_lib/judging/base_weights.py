@@ -1,0 +1,123 @@
+"""Judges the embedded base weights: does the generator draw what the renderer draws?"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from ohlora_lib.judging.distribution import kernel_distance, sliced_wasserstein
+from ohlora_lib.networks import load_network
+from ohlora_lib.networks.annotator import ATTRIBUTES, Annotator
+from ohlora_lib.networks.inference import Synthesizer
+from ohlora_lib.networks.segmentation import ParserSegmenter
+from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
+from ohlora_lib.portraits.parameters import sample_parameters
+from ohlora_lib.portraits.renderer import render
+from ohlora_lib.populations.faces import face_cut
+from ohlora_lib.scores import (
+    background_mean,
+    background_std,
+    eyes,
+    hair_color,
+    hair_length,
+    hairstyle,
+    mouth,
+    pose,
+)
+from ohlora_lib.seeds import derive_seed, rng
+from ohlora_lib.store.pictures import tile, write_picture
+from ohlora_lib.store.tables import write_json
+
+CHUNK = 128  # pictures at once
+SCORES = (eyes, hair_color, hair_length, mouth, pose, background_mean, background_std, hairstyle)
+
+
+def judge_base_weights(
+    generator_path: str | Path,
+    parser_path: str | Path,
+    annotator_path: str | Path,
+    metrics_path: str | Path,
+    grid_path: str | Path,
+    count: int,
+    seed: int,
+) -> None:
+    """Compare `count` generated faces with as many renders, and those with as many others.
+
+    Writes shares by the annotator, sliced Wasserstein distance of pixels and kernel distance of the
+    eight property scores, each beside its floor (renders against other renders), and a 10 x 10 grid
+    at three times the size.
+
+    Args:
+        generator_path: checkpoint.
+        parser_path: checkpoint of the face parser.
+        annotator_path: checkpoint of the annotator.
+        metrics_path: JSON to write.
+        grid_path: PNG to write.
+        count: pictures per set, at least 1000.
+        seed: of latents and renders.
+    """
+    generator = load_network(generator_path, StyleGANGenerator.kind)
+    segmenter = ParserSegmenter(load_network(parser_path))
+    annotator = load_network(annotator_path, Annotator.kind)
+    random = rng(seed, "judge", "latents")
+    z = random.standard_normal((count, generator.z_dim)).astype(np.float32)
+    images = Synthesizer(generator).from_z(z)
+    renders = [_renders(count, generator.resolution, seed, part) for part in (0, 1)]
+    features = [_features(part, segmenter) for part in (images, *renders)]
+    known = features[1][np.isfinite(features[1]).all(axis=1)]
+    mean, std = known.mean(axis=0), known.std(axis=0)
+    scaled = [(part - mean) / std for part in features]
+    kept = [part[np.isfinite(part).all(axis=1)] for part in scaled]
+    swd = [
+        sliced_wasserstein(renders[0] / 255, other / 255, 256, rng(seed, "judge", "directions"))
+        for other in (images, renders[1])
+    ]
+    kid = [kernel_distance(kept[1], other) for other in (kept[0], kept[2])]
+    shares = [_shares(part, annotator) for part in (images, renders[0])]
+    write_json(
+        metrics_path,
+        {
+            "count": count,
+            "generated": shares[0],
+            "renders": shares[1],
+            "sliced_wasserstein": {"generated": swd[0], "floor": swd[1], "ratio": swd[0] / swd[1]},
+            "property_kernel_distance": {
+                "generated": kid[0],
+                "floor": kid[1],
+                "ratio": kid[0] / kid[1],
+            },
+        },
+    )
+    write_picture(grid_path, tile(images[:100], 10, zoom=3))
+
+
+def _renders(count: int, side: int, seed: int, part: int) -> np.ndarray:
+    generator = torch.Generator().manual_seed(derive_seed(seed, "judge", "renders", part))
+    parts = []
+    for start in tqdm(range(0, count, CHUNK), desc="renders", mininterval=5):
+        parameters = sample_parameters(min(CHUNK, count - start), generator)
+        pixels = (render(parameters, side).images * 255).round().byte()
+        parts.append(pixels.permute(0, 2, 3, 1).numpy())
+    return np.concatenate(parts)
+
+
+def _features(images: np.ndarray, segmenter: ParserSegmenter) -> np.ndarray:
+    """The eight v2 scores of every picture, float64 [N, 8], NaN where there is none."""
+    parts = []
+    for start in tqdm(range(0, len(images), CHUNK), desc="scores", mininterval=5):
+        batch = images[start : start + CHUNK]
+        found = segmenter.segment(batch)
+        cut = face_cut(batch, found.cuts)
+        parts.append(np.stack([score.v2(found.class_maps, cut) for score in SCORES], axis=1))
+    return np.concatenate(parts)
+
+
+@torch.inference_mode()
+def _shares(images: np.ndarray, annotator: Annotator) -> dict[str, float]:
+    """Share of pictures with each attribute, by the annotator."""
+    answers = []
+    for start in range(0, len(images), CHUNK):
+        pixels = torch.from_numpy(images[start : start + CHUNK]).permute(0, 3, 1, 2)
+        answers.append((annotator(pixels.float() / 127.5 - 1) > 0).float())
+    return dict(zip(ATTRIBUTES, torch.cat(answers).mean(dim=0).tolist(), strict=True))

@@ -1,0 +1,84 @@
+"""Segmentation behind one interface: pictures in, class maps at 224 px and the face cut out."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from ohlora_lib.errors import InputError
+from ohlora_lib.networks import load_network
+from ohlora_lib.networks.face_parser import FaceParser
+
+MAP_SIDE = 224  # px, what the score algorithms expect
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """What a segmenter says of N pictures.
+
+    Attributes:
+        class_maps: uint8 [N, 224, 224], the 11 classes 0..10, in the coordinates of the cut.
+        cuts: float32 [N, 4], the face cut x0, y0, x1, y1 in px of the picture.
+        found: bool [N], whether there is a face; without one the class map is all background.
+    """
+
+    class_maps: np.ndarray
+    cuts: np.ndarray
+    found: np.ndarray
+
+
+class Segmenter(Protocol):
+    """Anything that segments faces."""
+
+    def segment(self, images: np.ndarray) -> Segmentation:
+        """Segment uint8 RGB pictures [N, H, W, 3]."""
+        ...
+
+
+class ParserSegmenter:
+    """The embedded domain's segmenter: portraits are framed like face cuts, so the cut is all of it.
+
+    A face counts as found when at least one pixel in fifty of the map is skin.
+
+    Args:
+        parser: the trained network.
+        batch_size: pictures parsed at once; the last batch is padded, so that a picture's map does
+            not depend on how many others are parsed with it.
+        device: torch device name.
+    """
+
+    def __init__(self, parser: FaceParser, batch_size: int = 32, device: str = "cpu") -> None:
+        self.parser = parser.eval().to(device, memory_format=torch.channels_last)
+        self.batch_size = batch_size
+        self.device = device
+
+    def segment(self, images: np.ndarray) -> Segmentation:
+        """See `Segmenter`; images uint8 [N, side, side, 3]."""
+        count, height, width, _ = images.shape
+        maps = np.empty((count, MAP_SIDE, MAP_SIDE), np.uint8)
+        for start in range(0, count, self.batch_size):
+            part = images[start : start + self.batch_size]
+            filled = np.resize(part, (self.batch_size, *part.shape[1:]))
+            pixels = torch.from_numpy(filled).to(self.device).permute(0, 3, 1, 2)
+            found = self.parser.class_maps(pixels.float() / 127.5 - 1, MAP_SIDE)
+            maps[start : start + len(part)] = found[: len(part)].cpu().numpy()
+        cuts = np.tile(np.array([0, 0, width, height], np.float32), (count, 1))
+        return Segmentation(maps, cuts, (maps == 1).mean(axis=(1, 2)) >= 0.02)
+
+
+def load_segmenter(kind: str, weights: str | Path, device: str = "cpu") -> Segmenter:
+    """Build the segmenter that the configuration names.
+
+    Args:
+        kind: `parser`.
+        weights: its checkpoint.
+        device: torch device name.
+
+    Raises:
+        InputError: an unknown kind, or weights that are not that segmenter's.
+    """
+    if kind != "parser":
+        raise InputError(f"domain.segmenter.kind is {kind!r}; known is parser")
+    return ParserSegmenter(load_network(weights, FaceParser.kind), device=device)

@@ -1,0 +1,36 @@
+"""Asks the embedded domain's annotator about every image of a population."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from ohlora_lib.networks import load_network
+from ohlora_lib.networks.annotator import ATTRIBUTES, Annotator
+from ohlora_lib.store.shards import iter_images
+from ohlora_lib.store.tables import write_table
+
+
+def annotate(
+    weights: str | Path, image_paths: Sequence[str | Path], path: str | Path, batch_size: int = 256
+) -> None:
+    """Write what the embedded annotator thinks of every image.
+
+    Args:
+        weights: checkpoint of an `Annotator`.
+        image_paths: image shards.
+        path: table to write: `id` and a probability 0..1 per attribute.
+        batch_size: images at once.
+    """
+    network = load_network(weights, Annotator.kind)
+    ids, answers = [], []
+    with torch.inference_mode():
+        for rows in iter_images(image_paths, batch=batch_size):
+            pixels = torch.from_numpy(rows.images).permute(0, 3, 1, 2).float() / 127.5 - 1
+            ids.append(rows.ids)
+            answers.append(torch.sigmoid(network(pixels)).numpy())
+    table = pd.DataFrame(np.concatenate(answers), columns=list(ATTRIBUTES))
+    table.insert(0, "id", np.concatenate(ids))
+    write_table(path, table)

@@ -1,0 +1,99 @@
+"""Learns an attribute from the labelled images of a population and tells it of all the others."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ohlora_lib.networks import load_network, save_network
+from ohlora_lib.networks.attribute_cnn import AttributeCNN
+from ohlora_lib.seeds import derive_seed
+from ohlora_lib.store.shards import iter_images
+from ohlora_lib.store.tables import read_table, write_json, write_table
+from ohlora_lib.training.classifier import (
+    ClassifierOptions,
+    fold_metrics,
+    predict,
+    split,
+    train_fold,
+)
+
+
+def train_classifier(
+    image_paths: Sequence[str | Path],
+    labels_path: str | Path,
+    weights_path: str | Path,
+    metrics_path: str | Path,
+    attribute: str,
+    fold: int,
+    options: dict,
+    seed: int,
+    device: str = "cpu",
+) -> None:
+    """Train one fold and write its best epoch and what it reached.
+
+    Args:
+        image_paths: image shards.
+        labels_path: `id` and a 0/1 column of that attribute.
+        weights_path: checkpoint to write.
+        metrics_path: JSON to write: metrics, history per epoch, the validation answers.
+        attribute: which.
+        fold: 0-based.
+        options: `folds`, `stratified` and the fields of `ClassifierOptions`.
+        seed: the run's seed.
+        device: torch device name.
+    """
+    labels = read_table(labels_path).sort_values("id")
+    ids = labels["id"].to_numpy()
+    answers = labels[attribute].to_numpy().astype(np.int64)
+    images = np.concatenate([rows.images for rows in iter_images(image_paths, ids)])
+    options = dict(options)
+    folds, stratified = options.pop("folds"), options.pop("stratified")
+    training = ClassifierOptions(**options)
+    rows = split(answers, folds, stratified, derive_seed(seed, "folds", attribute))
+    train_rows, validation_rows = rows[fold]
+    stream = derive_seed(seed, "classifier", attribute, fold)
+    trained = train_fold(
+        attribute, images, answers, train_rows, validation_rows, training, stream, device
+    )
+    truth = answers[validation_rows]
+    document = {
+        "attribute": attribute,
+        "fold": fold,
+        "epochs": len(trained.history),
+        "best_epoch": trained.best_epoch,
+        "attempts": trained.attempts,
+        "history": trained.history,
+        **fold_metrics(truth, trained.scores, training.cut),
+        "validation": {
+            "id": ids[validation_rows].tolist(),
+            "label": truth.tolist(),
+            "score": [round(float(score), 6) for score in trained.scores],
+        },
+    }
+    provenance = {"attribute": attribute, "fold": fold, "folds": folds, "seed": seed}
+    save_network(weights_path, trained.network, provenance)
+    write_json(metrics_path, document)
+
+
+def predict_attribute(
+    weight_paths: Sequence[str | Path],
+    image_paths: Sequence[str | Path],
+    path: str | Path,
+    batch_size: int = 512,
+    device: str = "cpu",
+) -> None:
+    """Write every fold's answer for every image, and their mean, rounded to 4 decimals."""
+    networks = [load_network(path, AttributeCNN.kind).to(device) for path in weight_paths]
+    ids, scores = [], []
+    for rows in iter_images(image_paths, batch=batch_size):
+        ids.append(rows.ids)
+        answers = [predict(network, rows.images) for network in networks]
+        scores.append(np.stack(answers, axis=1).astype(np.float64).round(4))
+    table = pd.DataFrame(
+        np.concatenate(scores), columns=[f"fold_{k}" for k in range(len(networks))]
+    )
+    table["mean"] = table.mean(axis=1).round(4)
+    table.insert(0, "id", np.concatenate(ids))
+    write_table(path, table)

@@ -1,0 +1,208 @@
+"""Trains one fold of an attribute classifier (spec section 2.2)."""
+
+import copy
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import KFold, StratifiedKFold
+from torch import Tensor
+
+from ohlora_lib.errors import InputError
+from ohlora_lib.networks.attribute_cnn import AttributeCNN
+from ohlora_lib.seeds import derive_seed
+
+HALF_PERIOD = 10  # epochs from the full learning rate to 0 (cosine, never restarted: it swings)
+
+
+@dataclass(frozen=True)
+class ClassifierOptions:
+    """How one fold is trained; the defaults are the published values."""
+
+    learning_rate: float = 5e-5  # AdamW
+    batch: int = 16  # images per step
+    patience: int = 20  # epochs without a better validation loss before stopping
+    max_epochs: int = 200  # bound on a training
+    max_loss: float = 0.35  # nats per image; a fold above it is trained again from new weights
+    max_attempts: int = 3  # trainings of a fold
+    cut: float = 0.5  # score from which the answer is 1, for accuracy, precision, recall, F1
+
+
+@dataclass
+class Fold:
+    """A trained fold: the best epoch's network and how it got there."""
+
+    network: AttributeCNN
+    loss: float  # validation loss of the best epoch, nats per image
+    scores: np.ndarray  # float [n_validation], the best epoch's answers, in the order given
+    best_epoch: int
+    history: list[dict] = field(default_factory=list)  # per epoch: train_loss, loss, auroc
+    attempts: list[dict] = field(default_factory=list)  # per training: loss, epochs, best_epoch
+
+
+def split(labels: np.ndarray, folds: int, stratified: bool, seed: int) -> list[tuple]:
+    """Split rows into folds, shuffled.
+
+    Args:
+        labels: 0/1 [N].
+        folds: number of folds.
+        stratified: keep the share of ones the same in every fold.
+        seed: of the shuffle.
+
+    Returns:
+        Per fold (rows to train on, rows to validate on).
+
+    Raises:
+        InputError: too few labels of one kind for that many folds.
+    """
+    rarer = min(np.bincount(labels, minlength=2))
+    if rarer < folds:
+        raise InputError(
+            f"only {rarer} of {len(labels)} labels have the rarer answer, too few for {folds} folds; "
+            "label more images (labels.count) or use fewer folds (attributes.*.folds)"
+        )
+    kind = StratifiedKFold if stratified else KFold
+    splitter = kind(folds, shuffle=True, random_state=seed % 2**32)
+    return list(splitter.split(np.zeros(len(labels)), labels))
+
+
+def train_fold(
+    attribute: str,
+    images: np.ndarray,
+    labels: np.ndarray,
+    train_rows: np.ndarray,
+    validation_rows: np.ndarray,
+    options: ClassifierOptions,
+    seed: int,
+    device: str = "cpu",
+) -> Fold:
+    """Train until the validation loss stops falling; keep the best epoch; retry a failed training.
+
+    Args:
+        attribute: one of `attribute_cnn.ATTRIBUTES`.
+        images: uint8 [N, side, side, 3].
+        labels: 0/1 [N].
+        train_rows: rows to learn from.
+        validation_rows: rows to judge by.
+        options: see `ClassifierOptions`.
+        seed: of weights, order and dropout; each attempt has its own stream.
+        device: torch device name.
+
+    Raises:
+        InputError: no attempt reached `max_loss`.
+    """
+    attempts: list[dict] = []
+    for attempt in range(options.max_attempts):
+        fold = _train_once(
+            attribute, images, labels, train_rows, validation_rows, options,
+            derive_seed(seed, "attempt", attempt), device,
+        )  # fmt: skip
+        summary = {"loss": fold.loss, "best_epoch": fold.best_epoch, "epochs": len(fold.history)}
+        attempts.append(summary)
+        print(f"attempt {attempt + 1}: best validation loss {fold.loss:.4f}", flush=True)
+        if fold.loss <= options.max_loss:
+            fold.attempts = attempts
+            return fold
+    losses = ", ".join(f"{item['loss']:.3f}" for item in attempts)
+    raise InputError(
+        f"the {attribute} classifier failed: {options.max_attempts} trainings reached validation "
+        f"losses of {losses}, none at most {options.max_loss}; check the labels of {attribute}, add "
+        f"more, or raise attributes.{attribute}.max_loss"
+    )
+
+
+@torch.inference_mode()
+def predict(network: AttributeCNN, images: np.ndarray, batch_size: int = 128) -> np.ndarray:
+    """Return the probability of the attribute, float32 [N], for uint8 images [N, side, side, 3]."""
+    network.eval()
+    device = next(network.parameters()).device
+    parts = [
+        network(_pixels(images[start : start + batch_size], device)).cpu()
+        for start in range(0, len(images), batch_size)
+    ]
+    return torch.cat(parts).numpy()
+
+
+def fold_metrics(labels: np.ndarray, scores: np.ndarray, cut: float) -> dict[str, float]:
+    """Return accuracy, precision, recall and F1 at `cut`, AUROC, and the mean loss (nats)."""
+    answers = scores >= cut
+    hits = int((answers & (labels == 1)).sum())
+    precision = hits / max(int(answers.sum()), 1)
+    recall = hits / max(int((labels == 1).sum()), 1)
+    clipped = np.clip(scores.astype(np.float64), 1e-7, 1 - 1e-7)
+    losses = -np.where(labels == 1, np.log(clipped), np.log(1 - clipped))
+    return {
+        "loss": float(losses.mean()),
+        "accuracy": float((answers == (labels == 1)).mean()),
+        "precision": precision,
+        "recall": recall,
+        "f1": 2 * precision * recall / max(precision + recall, 1e-12),
+        "auroc": _auroc(labels, scores),
+    }
+
+
+def _train_once(
+    attribute: str,
+    images: np.ndarray,
+    labels: np.ndarray,
+    train_rows: np.ndarray,
+    validation_rows: np.ndarray,
+    options: ClassifierOptions,
+    seed: int,
+    device: str = "cpu",
+) -> Fold:
+    torch.manual_seed(seed)
+    order = np.random.default_rng(seed)
+    network = AttributeCNN(attribute, images.shape[1]).to(device)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=options.learning_rate)
+    targets = torch.from_numpy(labels.astype(np.float32)).to(device)
+    best: Fold | None = None
+    history: list[dict] = []
+    for epoch in range(options.max_epochs):
+        rate = 0.5 * options.learning_rate * (1 + math.cos(math.pi * epoch / HALF_PERIOD))
+        for group in optimizer.param_groups:
+            group["lr"] = max(rate, 1e-3 * options.learning_rate)
+        network.train()
+        total = 0.0
+        for rows in _batches(order.permutation(train_rows), options.batch):
+            logits = network.logit(_pixels(images[rows], device))
+            # Summed over the batch, as published.
+            loss = F.binary_cross_entropy_with_logits(logits, targets[rows], reduction="sum")
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            total += loss.item()
+        scores = predict(network, images[validation_rows])
+        found = fold_metrics(labels[validation_rows], scores, options.cut)
+        history.append(
+            {
+                "epoch": epoch,
+                "train_loss": total / len(train_rows),
+                "loss": found["loss"],
+                "auroc": found["auroc"],
+            }
+        )
+        if best is None or found["loss"] < best.loss:
+            best = Fold(copy.deepcopy(network).eval(), found["loss"], scores, epoch)
+        elif epoch - best.best_epoch > options.patience:
+            break
+    assert best is not None
+    best.history = history
+    return best
+
+
+def _batches(rows: np.ndarray, size: int) -> list[np.ndarray]:
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
+
+
+def _pixels(images: np.ndarray, device: str | torch.device) -> Tensor:
+    """uint8 [n, side, side, 3] to float [n, 3, side, side] in [0, 1], channels last in memory."""
+    return torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float() / 255
+
+
+def _auroc(labels: np.ndarray, scores: np.ndarray) -> float:
+    """AUROC, or NaN when only one answer occurs."""
+    return float(roc_auc_score(labels, scores)) if len(np.unique(labels)) == 2 else float("nan")

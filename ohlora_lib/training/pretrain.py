@@ -1,0 +1,88 @@
+"""The jobs of `snakemake pretrain`: from renders to the embedded domain's four checkpoints."""
+
+from pathlib import Path
+
+import torch
+
+from ohlora_lib.networks import load_network, save_network
+from ohlora_lib.networks.stylegan_discriminator import StyleGANDiscriminator
+from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
+from ohlora_lib.seeds import derive_seed
+from ohlora_lib.training.adversarial import AdversarialOptions, train_adversarial
+from ohlora_lib.training.paired import PairedOptions, train_paired
+from ohlora_lib.training.portrait_pool import open_pool
+from ohlora_lib.training.readers import (
+    ReaderOptions,
+    annotator_accuracy,
+    parser_iou,
+    train_annotator,
+    train_parser,
+)
+
+
+def pretrain_paired(
+    pool: str | Path,
+    weights_path: str | Path,
+    state: str | Path,
+    network: dict,
+    options: dict,
+    seed: int,
+    device: str = "cpu",
+) -> None:
+    """First phase of the generator; see `paired`. `network` holds the generator's arguments."""
+    torch.manual_seed(derive_seed(seed, "generator"))
+    generator = StyleGANGenerator(**network)
+    settings = PairedOptions(**{**options, "kimg": tuple(options["kimg"])}, seed=seed)
+    average = train_paired(generator, open_pool(pool), settings, state, device)
+    save_network(weights_path, average, {"phase": "paired", "seed": seed})
+
+
+def pretrain_adversarial(
+    pool: str | Path,
+    paired: str | Path,
+    generator_path: str | Path,
+    discriminator_path: str | Path,
+    state: str | Path,
+    options: dict,
+    seed: int,
+    device: str = "cpu",
+) -> None:
+    """Second phase: generator and discriminator; see `adversarial`."""
+    generator = load_network(paired, StyleGANGenerator.kind).requires_grad_(True)
+    config = generator.config()
+    torch.manual_seed(derive_seed(seed, "discriminator"))
+    shape = {key: config[key] for key in ("resolution", "fmaps_base", "fmaps_max")}
+    discriminator = StyleGANDiscriminator(**shape)
+    settings = AdversarialOptions(**options, seed=seed)
+    average, discriminator = train_adversarial(
+        generator, discriminator, open_pool(pool), settings, state, device
+    )
+    save_network(generator_path, average, {"phase": "adversarial", "seed": seed})
+    save_network(discriminator_path, discriminator, {"phase": "adversarial", "seed": seed})
+
+
+def pretrain_parser(
+    pool: str | Path,
+    held_out: str | Path,
+    weights_path: str | Path,
+    state: str | Path,
+    options: dict,
+    seed: int,
+) -> None:
+    """Face parser, with its intersection over union on held-out renders in the provenance."""
+    network = train_parser(open_pool(pool), ReaderOptions(**options, seed=seed), state)
+    save_network(weights_path, network, {"iou": parser_iou(network, open_pool(held_out))})
+
+
+def pretrain_annotator(
+    pool: str | Path,
+    held_out: str | Path,
+    weights_path: str | Path,
+    state: str | Path,
+    options: dict,
+    seed: int,
+) -> None:
+    """Annotator, with its accuracy on held-out renders in the provenance."""
+    network = train_annotator(open_pool(pool), ReaderOptions(**options, seed=seed), state)
+    accuracy = annotator_accuracy(network, open_pool(held_out))
+    save_network(weights_path, network, {"accuracy": accuracy})

@@ -1,0 +1,90 @@
+"""The environments, the project file, the lock and the profiles agree with one another."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+ENVS = sorted((ROOT / "envs").glob("*.yaml"))
+CONDA_NAMES = {
+    "pytorch": "torch",
+    "py-opencv": "opencv-python-headless",
+}  # as conda-forge calls them
+REQUIREMENT = re.compile(r"^([A-Za-z0-9_.-]+)\s*(.*)$")
+
+
+def project() -> dict:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def requirements(lines: list[str]) -> dict[str, str]:
+    """Return version bounds by package."""
+    return {
+        name.lower(): bound.replace(" ", "")
+        for name, bound in (REQUIREMENT.match(line).groups() for line in lines)
+    }
+
+
+def bounds() -> dict[str, str]:
+    return requirements(project()["dependencies"]) | {"python": project()["requires-python"]}
+
+
+@pytest.mark.parametrize("path", ENVS, ids=[path.stem for path in ENVS])
+def test_environment_agrees_with_the_project(path):
+    env = yaml.safe_load(path.read_text())
+    assert env["channels"] == ["conda-forge", "nodefaults"]
+    for name, bound in requirements(env["dependencies"]).items():
+        assert bounds().get(CONDA_NAMES.get(name, name)) == bound, f"{path.name}: {name} {bound}"
+
+
+def test_only_torch_environments_hold_torch():
+    holders = {path.stem for path in ENVS if "pytorch" in path.read_text()}
+    assert holders == {"torch"}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "rules").glob("*.smk")), ids=lambda path: path.stem)
+def test_rules_name_environments_that_exist(path):
+    for name in re.findall(r'"\.\./envs/([^"]+)"', path.read_text()):
+        assert (ROOT / "envs" / name).is_file(), f"{path.name} names {name}"
+
+
+def test_every_dependency_has_a_reason():
+    section = False
+    for line in (ROOT / "pyproject.toml").read_text().splitlines():
+        section = line.startswith(("dependencies", "[project.optional")) or (
+            section and not line.startswith("[tool")
+        )
+        if section and line.startswith('    "'):
+            assert "#" in line, line
+
+
+def test_the_lock_holds_every_dependency_with_hashes_and_no_address():
+    text = (ROOT / "requirements.lock").read_text()
+    assert "http" not in text and "--index" not in text and "--find-links" not in text
+    locked = {}
+    for entry in re.split(r"\n(?=\S)", text.strip()):
+        name, version = re.match(r"([a-z0-9.-]+)==(\S+)", entry).groups()
+        assert "--hash=sha256:" in entry, name
+        locked.setdefault(name, []).append(version)
+    needed = [*project()["dependencies"], *project()["optional-dependencies"]["test"]]
+    for name, bound in requirements(needed).items():
+        lowest = tuple(map(int, re.search(r">=([\d.]+)", bound).group(1).split(".")))
+        for version in locked[name]:
+            assert "+" not in version, f"{name} {version} is a local build"
+            assert tuple(map(int, re.findall(r"\d+", version)))[: len(lowest)] >= lowest, (
+                f"{name} {version}"
+            )
+
+
+def test_profiles_give_a_reason_for_every_entry():
+    for path in (ROOT / "profiles").glob("*/config.yaml"):
+        assert yaml.safe_load(path.read_text())["max-checksum-file-size"] == "1GB"
+        lines = [
+            line
+            for line in path.read_text().splitlines()
+            if line and not line.startswith(("#", "  "))
+        ]
+        assert not [line for line in lines if " # " not in line], path

@@ -1,0 +1,81 @@
+"""Workflow scripts in a real Snakemake run: the log, the threads, one sentence for bad input."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SNAKEFILE = """
+rule all:
+    input:
+        "{case}.txt",
+
+
+rule one:
+    output:
+        "{{case}}.txt",
+    log:
+        "{{case}}.log",
+    threads: 2
+    script:
+        "{{wildcards.case}}.py"
+"""
+START = """
+import sys
+
+sys.path.insert(0, {root!r})
+from ohlora_lib.jobs import start_job
+
+start_job(snakemake.log[0], snakemake.threads)
+print("started")
+"""
+BODIES = {
+    "good": """
+import os
+
+os.system("echo from a child")
+with open(snakemake.output[0], "w") as file:
+    file.write(os.environ["OMP_NUM_THREADS"])
+""",
+    "refused": """
+from ohlora_lib.errors import InputError
+
+raise InputError("labels.csv, line 3: id 7 occurs twice; delete one")
+""",
+    "broken": """
+def deep():
+    raise RuntimeError("a defect of ours")
+
+deep()
+""",
+}
+
+
+def run(folder: Path, case: str) -> tuple[subprocess.CompletedProcess, list[str]]:
+    (folder / "Snakefile").write_text(SNAKEFILE.format(case=case))
+    (folder / f"{case}.py").write_text(START.format(root=str(ROOT)) + BODIES[case])
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--show-failed-logs"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    return done, (folder / f"{case}.log").read_text().splitlines()
+
+
+def test_a_good_job_logs_everything_and_gets_its_threads(tmp_path):
+    done, log = run(tmp_path, "good")
+    assert done.returncode == 0, done.stderr
+    assert log == ["started", "from a child"]
+    assert (tmp_path / "good.txt").read_text() == "2"
+
+
+@pytest.mark.parametrize("case", ["refused", "broken"])
+def test_a_failing_job_says_why(tmp_path, case):
+    done, log = run(tmp_path, case)
+    assert done.returncode == 1 and not (tmp_path / f"{case}.txt").exists()
+    if case == "refused":
+        assert log == ["started", "error: labels.csv, line 3: id 7 occurs twice; delete one"]
+        assert log[1] in done.stdout + done.stderr
+    else:
+        assert log[-1] == "RuntimeError: a defect of ours" and any(
+            "in deep" in line for line in log
+        )

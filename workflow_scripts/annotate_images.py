@@ -1,0 +1,9 @@
+"""Rule annotate_images: the simulated annotator looks at every image."""
+
+from ohlora_lib.jobs import start_job
+
+start_job(snakemake.log[0], snakemake.threads)
+
+from ohlora_lib.populations.annotate import annotate
+
+annotate(snakemake.input.weights, snakemake.input.images, snakemake.output.table)

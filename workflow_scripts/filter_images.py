@@ -1,0 +1,14 @@
+"""Rule filter_images: which images go on."""
+
+from ohlora_lib.jobs import start_job
+
+start_job(snakemake.log[0], snakemake.threads)
+
+from ohlora_lib.populations.filter import filter_images
+
+filter_images(
+    snakemake.input.attributes,
+    snakemake.params.conditions,
+    snakemake.output.kept,
+    snakemake.output.counts,
+)

@@ -1,0 +1,17 @@
+"""Rule generate_images: draws a population into shards."""
+
+from ohlora_lib.jobs import start_job
+
+start_job(snakemake.log[0], snakemake.threads)
+
+from ohlora_lib.networks.device import default_device
+from ohlora_lib.populations.generate import generate
+
+generate(
+    snakemake.input.weights,
+    snakemake.output.shards,
+    population=snakemake.wildcards.population,
+    batch_size=snakemake.params.batch_size,
+    device=default_device(),
+    **snakemake.params.recipe,
+)

@@ -1,0 +1,15 @@
+"""Rule predict_attribute: all folds of one attribute look at every image."""
+
+from ohlora_lib.jobs import start_job
+
+start_job(snakemake.log[0], snakemake.threads)
+
+from ohlora_lib.networks.device import default_device
+from ohlora_lib.populations.classify import predict_attribute
+
+predict_attribute(
+    snakemake.input.weights,
+    snakemake.input.images,
+    snakemake.output.table,
+    device=default_device(),
+)

@@ -1,0 +1,21 @@
+"""Rule pretrain_adversarial: a discriminator sharpens the generator."""
+
+from ohlora_lib.jobs import start_job
+
+start_job(snakemake.log[0], snakemake.threads)
+
+from pathlib import Path
+
+from ohlora_lib.networks.device import default_device
+from ohlora_lib.training.pretrain import pretrain_adversarial
+
+pretrain_adversarial(
+    Path(snakemake.input.pool[0]).parent,
+    snakemake.input.paired,
+    snakemake.output.generator,
+    snakemake.output.discriminator,
+    snakemake.params.state,
+    options=snakemake.params.options,
+    seed=snakemake.params.seed,
+    device=default_device(),
+)

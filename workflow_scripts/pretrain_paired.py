@@ -1,0 +1,20 @@
+"""Rule pretrain_paired: the generator learns to draw what the renderer draws."""
+
+from ohlora_lib.jobs import start_job
+
+start_job(snakemake.log[0], snakemake.threads)
+
+from pathlib import Path
+
+from ohlora_lib.networks.device import default_device
+from ohlora_lib.training.pretrain import pretrain_paired
+
+pretrain_paired(
+    Path(snakemake.input.pool[0]).parent,
+    snakemake.output.weights,
+    snakemake.params.state,
+    network=snakemake.params.network,
+    options=snakemake.params.options,
+    seed=snakemake.params.seed,
+    device=default_device(),
+)

@@ -1,0 +1,18 @@
+"""Rule pretrain_parser: the face parser of the embedded domain."""
+
+from ohlora_lib.jobs import start_job
+
+start_job(snakemake.log[0], snakemake.threads)
+
+from pathlib import Path
+
+from ohlora_lib.training.pretrain import pretrain_parser
+
+pretrain_parser(
+    Path(snakemake.input.pool[0]).parent,
+    Path(snakemake.input.held_out[0]).parent,
+    snakemake.output.weights,
+    snakemake.params.state,
+    options=snakemake.params.options,
+    seed=snakemake.params.seed,
+)

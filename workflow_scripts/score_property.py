@@ -1,0 +1,16 @@
+"""Rule score_property: raw scores of one property by one algorithm."""
+
+from ohlora_lib.jobs import start_job
+
+start_job(snakemake.log[0], snakemake.threads)
+
+from ohlora_lib.populations.measure import measure
+
+measure(
+    snakemake.input.segments,
+    snakemake.input.images,
+    snakemake.output.scores,
+    algorithm=snakemake.wildcards.algorithm,
+    property_name=snakemake.wildcards.property,
+    options=snakemake.params.options,
+)

@@ -1,0 +1,17 @@
+"""Rule segment_images: class maps of the kept images."""
+
+from ohlora_lib.jobs import start_job
+
+start_job(snakemake.log[0], snakemake.threads)
+
+from ohlora_lib.networks.device import default_device
+from ohlora_lib.populations.segment import segment
+
+segment(
+    snakemake.input.images,
+    snakemake.input.kept,
+    snakemake.output.shards,
+    kind=snakemake.params.kind,
+    weights=snakemake.input.weights,
+    device=default_device(),
+)

@@ -1,0 +1,20 @@
+"""Rule train_classifier: one fold of one attribute."""
+
+from ohlora_lib.jobs import start_job
+
+start_job(snakemake.log[0], snakemake.threads)
+
+from ohlora_lib.networks.device import default_device
+from ohlora_lib.populations.classify import train_classifier
+
+train_classifier(
+    snakemake.input.images,
+    snakemake.input.labels,
+    snakemake.output.weights,
+    snakemake.output.metrics,
+    attribute=snakemake.wildcards.attribute,
+    fold=int(snakemake.wildcards.fold),
+    seed=snakemake.params.seed,
+    options=snakemake.params.options,
+    device=default_device(),
+)
