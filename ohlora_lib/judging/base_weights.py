@@ -12,9 +12,9 @@ from ohlora_lib.networks.annotator import ATTRIBUTES, Annotator
 from ohlora_lib.networks.inference import Synthesizer
 from ohlora_lib.networks.segmentation import ParserSegmenter
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
+from ohlora_lib.populations.faces import face_cut
 from ohlora_lib.portraits.parameters import sample_parameters
 from ohlora_lib.portraits.renderer import render
-from ohlora_lib.populations.faces import face_cut
 from ohlora_lib.scores import (
     background_mean,
     background_std,

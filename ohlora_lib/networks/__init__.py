@@ -9,9 +9,9 @@ from torch import nn
 from ohlora_lib.errors import InputError
 from ohlora_lib.store.checkpoints import read_checkpoint, save_checkpoint
 
-# Kind (as in a checkpoint's metadata) -> module and class. A network class has `kind` and `config()`
-# (its constructor arguments). Modules are imported only when needed, so that a job's code digest
-# covers the networks it uses and not all of them.
+# Kind (as in a checkpoint's metadata) -> module and class. A network class has `kind` and
+# `config()`, its constructor arguments. Modules are imported only when needed, so that a job's code
+# digest covers the networks it uses and not all of them.
 NETWORKS = {
     "annotator": "annotator.Annotator",
     "attribute_cnn": "attribute_cnn.AttributeCNN",

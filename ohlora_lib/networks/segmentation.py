@@ -38,7 +38,7 @@ class Segmenter(Protocol):
 
 
 class ParserSegmenter:
-    """The embedded domain's segmenter: portraits are framed like face cuts, so the cut is all of it.
+    """The embedded domain's segmenter: portraits are framed like face cuts, so it cuts nothing off.
 
     A face counts as found when at least one pixel in fifty of the map is skin.
 

@@ -51,10 +51,10 @@ def simulate_labels(
 ) -> pd.DataFrame:
     """Answer for images 0..count-1 as a person with a share of mistakes would.
 
-    Of each attribute's rarer answer, `error_rate` are missed, and as many of the other are taken for
-    it: a person who errs keeps the prevalence. (Were each answer wrong with the same probability,
-    2 % mistakes would swamp an attribute as rare as low quality, 5 %: no classifier could then reach
-    an AUROC above about 0.86 on the labels, while the published one has 0.954 on a person's.)
+    Of each attribute's rarer answer, `error_rate` are missed, and as many of the other are taken
+    for it: a person who errs keeps the prevalence. (Were each answer wrong with the same probability,
+    2 % mistakes would swamp an attribute as rare as low quality, 5 %: no classifier could then
+    reach an AUROC above about 0.86 on the labels, while the published one has 0.954 on a person's.)
 
     Args:
         annotator: `id` and a probability per attribute, every image.
@@ -83,7 +83,7 @@ def read_labels(path: str | Path, attributes: Sequence[str], images: int) -> pd.
     """Read and check a person's labels.
 
     Args:
-        path: CSV with a header: `id` and one column of 0/1 per attribute; other columns are ignored.
+        path: CSV with a header: `id`, a column of 0/1 per attribute; other columns are ignored.
         attributes: the columns needed.
         images: how many images there are; ids run from 0.
 
@@ -152,6 +152,6 @@ def check_label_count(labels: pd.DataFrame, path: str | Path, count: int) -> Non
         named = ", ".join(map(str, missing[:SHOWN]))
         more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
         raise InputError(
-            f"{path} has no label for image {named}{more} of the first {count}; label them or lower "
-            "labels.count in the configuration"
+            f"{path} has no label for image {named}{more} of the first {count}; label them or "
+            "lower labels.count in the configuration"
         )

@@ -1,4 +1,4 @@
-"""The parameters of a portrait: independent standard normal numbers, and what each of them means."""
+"""The parameters of a portrait: independent standard normal numbers, and what each means."""
 
 import math
 

@@ -28,6 +28,40 @@ class Group:
     captions: tuple[str, ...] = ()  # one per picture, or none at all
 
 
+def plot_samples(
+    images: Sequence[str | Path],
+    labels: str | Path,
+    attributes: str | Path,
+    filter_json: str | Path,
+    kept: str | Path,
+    names: Sequence[str],
+    seed: int,
+    generated_page: str | Path,
+    labelled_page: str | Path,
+    refused_page: str | Path,
+    kept_page: str | Path,
+) -> None:
+    """Write one page of pictures per stage, see the functions below.
+
+    Args:
+        images: all image shards.
+        labels: the hand labels in use.
+        attributes: the table of all images.
+        filter_json: conditions and counts of the filter.
+        kept: the table of kept ids.
+        names: the attributes of the population.
+        seed: of the drawing.
+        generated_page: picture to write.
+        labelled_page: picture to write.
+        refused_page: picture to write.
+        kept_page: picture to write.
+    """
+    plot_generated(generated_page, images, attributes, seed)
+    plot_labelled(labelled_page, images, labels, names, seed)
+    plot_refused(refused_page, images, attributes, filter_json)
+    plot_kept(kept_page, images, kept, filter_json, seed)
+
+
 def plot_grid(
     path: str | Path,
     images: Sequence[str | Path],
@@ -181,8 +215,8 @@ def plot_labelled(
                 Group(title, draw(same, COLUMNS, rng(seed, "grid", "labelled", name, value)))
             )
     note = (
-        "Ten random examples of each answer; a few wrong answers are expected,"
-        " as a person makes them too."
+        "Ten random examples of each answer. A few may be wrong:"
+        " people err, and so does the simulated annotator."
     )
     _page(
         path,

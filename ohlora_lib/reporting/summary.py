@@ -127,8 +127,7 @@ def write_summary(
     labels: str | Path,
     filter_json: str | Path,
     segments: Sequence[str | Path],
-    metrics: Sequence[str | Path],
-    attributes: Sequence[str],
+    metrics: dict[str, str | Path],
     scores_v1: str | Path,
     scores_v2: str | Path,
 ) -> None:
@@ -142,8 +141,7 @@ def write_summary(
         labels: hand labels in use.
         filter_json: counts of the filter.
         segments: all segment shards.
-        metrics: metrics.json of each attribute.
-        attributes: their names, in the same order.
+        metrics: metrics.json by attribute.
         scores_v1: normalised scores of algorithm v1.
         scores_v2: normalised scores of algorithm v2.
     """
@@ -152,7 +150,7 @@ def write_summary(
         read_table(labels),
         read_json(filter_json),
         len(ids_with_face(segments)),
-        {name: read_json(path) for name, path in zip(attributes, metrics, strict=True)},
+        {name: read_json(path) for name, path in metrics.items()},
         {"v1": read_table(scores_v1), "v2": read_table(scores_v2)},
     )
     rows = [asdict(figure) for figure in figures]

@@ -22,7 +22,7 @@ RED = "#b8433f"  # limits
 FOLDS = ("#12476d", "#2f6f9f", "#5b9bc4", "#3d8b6d", "#86b89f", "#7a6aa8", "#b3a6d3")
 
 DPI = 120  # pixels per inch of charts
-QUALITY = 88  # of JPEG, 0-100; faces stay clean and a page stays below a megabyte
+QUALITY = 85  # of JPEG, 0-100; faces stay clean and a page stays below a megabyte
 
 _STYLE = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so every machine has it
@@ -67,7 +67,7 @@ def saved_figure(path: str | Path, width: float, height: float, dpi: int = DPI) 
         yield figure
         with atomic_path(path) as part:
             if part.suffix == ".jpg":
-                figure.savefig(part, dpi=dpi, pil_kwargs={"quality": QUALITY, "subsampling": 0})
+                figure.savefig(part, dpi=dpi, pil_kwargs={"quality": QUALITY, "optimize": True})
             else:
                 figure.savefig(part, dpi=dpi, metadata={"Software": None})
 

@@ -61,8 +61,8 @@ def split(labels: np.ndarray, folds: int, stratified: bool, seed: int) -> list[t
     rarer = min(np.bincount(labels, minlength=2))
     if rarer < folds:
         raise InputError(
-            f"only {rarer} of {len(labels)} labels have the rarer answer, too few for {folds} folds; "
-            "label more images (labels.count) or use fewer folds (attributes.*.folds)"
+            f"only {rarer} of {len(labels)} labels have the rarer answer, too few for {folds} "
+            "folds; label more images (labels.count) or use fewer folds (attributes.*.folds)"
         )
     kind = StratifiedKFold if stratified else KFold
     splitter = kind(folds, shuffle=True, random_state=seed % 2**32)
@@ -109,8 +109,8 @@ def train_fold(
     losses = ", ".join(f"{item['loss']:.3f}" for item in attempts)
     raise InputError(
         f"the {attribute} classifier failed: {options.max_attempts} trainings reached validation "
-        f"losses of {losses}, none at most {options.max_loss}; check the labels of {attribute}, add "
-        f"more, or raise attributes.{attribute}.max_loss"
+        f"losses of {losses}, none at most {options.max_loss}; check the labels of {attribute}, "
+        f"add more, or raise attributes.{attribute}.max_loss"
     )
 
 

@@ -35,15 +35,15 @@ FACE_PARTS = (2, 3, 4, 5, 6, 7, 8, 9)  # brows, eyes, nose, mouth: small areas t
 class PairedOptions:
     """How the generator is fitted to pairs of latent and portrait."""
 
-    kimg: tuple[float, ...] = (16, 32, 72, 160)  # thousand images at 8, 16, 32, … px
+    kimg: tuple[float, ...] = (8, 32, 64, 160)  # thousand images at 8, 16, 32, … px
     batch: int = 16  # images per step at full resolution
     batch_coarse: int = 32  # images per step below
-    lr: float = 2e-3  # Adam; cosine decay to a tenth
+    lr: float = 1.5e-3  # Adam; cosine decay to a tenth
     part_weight: float = 5.0  # extra weight of the face parts' pixels
     gradient_weight: float = 1.0  # weight of the loss on differences of neighbouring pixels
     readout_weight: float = 0.5  # weight of reading the parameters off w (mean squared error)
     readout_batch: int = 256  # fresh latents per step for the read-out, which needs no pictures
-    mapping_steps: int = 5000  # steps that fit the mapping network alone, before the first picture
+    mapping_steps: int = 4000  # steps that fit the mapping network alone, before the first picture
     half_life_kimg: float = 3.0  # of the moving average
     seed: int = 2025
 
@@ -80,7 +80,7 @@ def paired_loss(
 def pair_batch(
     pool: PortraitPool, rows: np.ndarray, device: torch.device
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return z [n, z_dim], pictures [n, 3, side, side] in [-1, 1] and face parts [n, 1, side, side]."""
+    """Return z [n, z_dim], pictures [n, 3, side, side] in [-1, 1], face parts [n, 1, side, side]."""
     z = torch.from_numpy(pool.z[rows]).to(device)
     images = torch.from_numpy(pool.images[rows]).to(device).permute(0, 3, 1, 2).float()
     maps = pool.class_maps[rows]
@@ -156,8 +156,22 @@ def train_paired(
 
 
 def readout_loss(generator: StyleGANGenerator, readout: nn.Linear, z: Tensor) -> Tensor:
-    """Mean squared error of the parameters read off w, for latents z [N, z_dim]; 1 is chance."""
-    return F.mse_loss(readout(generator.mapping(z)), parameters_from_latent(z))
+    """How badly the parameters are read off w, plus how far w is from mean 0 and standard deviation 0.5.
+
+    Without the second term w drifts to a large common offset, which the style layers share: their
+    steps then change all pictures at once, and the colours of the whole set swing.
+
+    Args:
+        generator: its mapping network is used.
+        readout: w to parameters.
+        z: [N, z_dim].
+
+    Returns:
+        A scalar; 1 is chance.
+    """
+    w = generator.mapping(z)
+    scale = w.mean(dim=0).square().mean() + (w.std(dim=0) - 0.5).square().mean()
+    return F.mse_loss(readout(w), parameters_from_latent(z)) + scale
 
 
 def fit_mapping(
@@ -174,7 +188,7 @@ def fit_mapping(
             "base_lr": options.lr / lr_mul,
             "eps": 1e-10,
         },
-        {"params": list(readout.parameters()), "base_lr": options.lr},
+        {"params": list(readout.parameters()), "base_lr": 2e-3},
     ]
     optimizer = torch.optim.Adam(groups, betas=(0.9, 0.99))
     loss = torch.zeros(())
@@ -220,7 +234,7 @@ def save_samples(generator: StyleGANGenerator, lod: float, directory: Path, step
 
 
 def _schedule(seen: int, options: PairedOptions) -> tuple[float, int]:
-    """Return level of detail and batch size; a new resolution fades in over a fifth of its stage."""
+    """Return level of detail and batch size; a resolution fades in over a fifth of its stage."""
     stages = len(options.kimg)
     start = 0.0
     for stage, kimg in enumerate(options.kimg):

@@ -38,7 +38,7 @@ class ReaderOptions:
 
 
 def augment(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Blur, noise and re-colour pictures [N, 3, H, W] in [-1, 1], each batch entry by its own draw."""
+    """Blur, noise and re-colour pictures [N, 3, H, W] in [-1, 1], each by its own draw."""
     n = len(images)
 
     def draw(low: float, high: float, channels: int = 1) -> Tensor:

@@ -1,0 +1,20 @@
+"""Rule plot_summary: key figures beside the published ones."""
+
+from ohlora_lib.jobs import start_job
+
+start_job(snakemake.log[0], snakemake.threads)
+
+from ohlora_lib.reporting.summary import write_summary
+
+write_summary(
+    snakemake.output.picture,
+    snakemake.output.csv,
+    snakemake.output.json,
+    population=snakemake.wildcards.population,
+    labels=snakemake.input.labels,
+    filter_json=snakemake.input.filter,
+    segments=snakemake.input.segments,
+    metrics=dict(zip(snakemake.params.attributes, snakemake.input.metrics, strict=True)),
+    scores_v1=snakemake.input.scores_v1,
+    scores_v2=snakemake.input.scores_v2,
+)
