@@ -1,5 +1,7 @@
 """The hand labels of a population: a person's CSV, or answers simulated by the annotator."""
 
+import csv
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -52,9 +54,10 @@ def simulate_labels(
     """Answer for images 0..count-1 as a person with a share of mistakes would.
 
     Of each attribute's rarer answer, `error_rate` are missed, and as many of the other are taken
-    for it: a person who errs keeps the prevalence. (Were each answer wrong with the same probability,
-    2 % mistakes would swamp an attribute as rare as low quality, 5 %: no classifier could then
-    reach an AUROC above about 0.86 on the labels, while the published one has 0.954 on a person's.)
+    for it: a person who errs keeps the prevalence. (Were each answer wrong with the same
+    probability, 2 % mistakes would swamp an attribute as rare as low quality, 5 %: no classifier
+    could then reach an AUROC above about 0.86 on the labels, while the published one has 0.954 on
+    a person's.)
 
     Args:
         annotator: `id` and a probability per attribute, every image.
@@ -93,52 +96,80 @@ def read_labels(path: str | Path, attributes: Sequence[str], images: int) -> pd.
     Raises:
         InputError: the first thing that is wrong, with the line it is in.
     """
-    try:
-        raw = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(
-            f"{path} does not exist; correct labels.csv in the configuration"
-        ) from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path} is not a UTF-8 CSV file ({reason}); export it again") from error
-    raw.columns = [str(column).strip() for column in raw.columns]
+    raw, lines = _read_text(Path(path))
     missing = [name for name in ("id", *attributes) if name not in raw.columns]
     if missing:
         raise InputError(
             f"{path}, line 1: no column {missing[0]!r} (found {', '.join(raw.columns)}); add it"
         )
-    lines = pd.RangeIndex(2, len(raw) + 2)
     if raw.empty:
         raise InputError(f"{path} has a header but no labels; label some images first")
 
-    def refuse(bad: np.ndarray, what: str, remedy: str) -> None:
+    def refuse(bad: np.ndarray, values: pd.Series, what: str, remedy: str) -> None:
+        """Name the first lines that are bad; `*` in `what` is the first bad value."""
         if bad.any():
-            named = ", ".join(str(line) for line in lines[bad][:SHOWN])
+            named = ", ".join(map(str, lines[bad][:SHOWN]))
             more = f" and {bad.sum() - SHOWN} more" if bad.sum() > SHOWN else ""
-            value = raw["id"].to_numpy()[bad][0]
-            text = f"{path}, line {named}{more}: {what.format(id=value)}; {remedy}"
-            raise InputError(text)
+            value = values.to_numpy()[bad][0]
+            shown = what.replace("*", repr(value) if isinstance(value, str) else str(value))
+            raise InputError(f"{path}, line {named}{more}: {shown}; {remedy}")
 
     text = raw["id"].str.strip()
-    refuse(
-        ~text.str.fullmatch(r"\d{1,12}").to_numpy(), "id {id!r} is not a whole number", "correct it"
-    )
+    whole = text.str.fullmatch(r"[0-9]{1,12}").to_numpy()
+    refuse(~whole, text, "id * is not a whole number", "correct it")
     ids = text.astype(np.int64)
-    unknown = (ids >= images).to_numpy()
-    refuse(
-        unknown, f"there is no image {{id}} (they run from 0 to {images - 1})", "remove the line"
-    )
-    refuse(ids.duplicated().to_numpy(), "image {id} is labelled twice", "keep one of the lines")
+    known = f"they run from 0 to {images - 1}"
+    refuse((ids >= images).to_numpy(), ids, f"there is no image * ({known})", "remove the line")
+    refuse(ids.duplicated().to_numpy(), ids, "image * is labelled twice", "keep one of the lines")
     labels = pd.DataFrame({"id": ids})
     for attribute in attributes:
         values = raw[attribute].str.strip()
         wrong = ~values.isin(["0", "1"]).to_numpy()
-        if wrong.any():
-            shown = values.to_numpy()[wrong][0]
-            refuse(wrong, f"{attribute} is {shown!r}, not 0 or 1", "correct it")
+        refuse(wrong, values, f"{attribute} is *, not 0 or 1", "correct it")
         labels[attribute] = values.astype(np.uint8)
     return labels.sort_values("id", ignore_index=True)
+
+
+def _read_text(path: Path) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return a CSV's fields as text, and the line of the file in which each row ends.
+
+    Blank lines do not count as rows. (`pandas.read_csv` would lose the line numbers, and takes the
+    first field of rows that are longer than the header for an index.)
+    """
+    rows: list[list[str]] = []
+    lines: list[int] = []
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read ({error.strerror}); correct labels.csv in the configuration"
+        ) from error
+    try:
+        reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
+        for row in reader:
+            if any(field.strip() for field in row):
+                rows.append(row)
+                lines.append(reader.line_num)
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise InputError(f"{path}, line {line}: not UTF-8 text; export it again as such") from error
+    except csv.Error as error:
+        raise InputError(
+            f"{path}, line {reader.line_num}: not CSV ({error}); correct the line"
+        ) from error
+    if not rows:
+        raise InputError(f"{path} is empty; export it again")
+    header = [name.strip() for name in rows.pop(0)]
+    twice = next((name for name in header if header.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"{path}, line {lines[0]}: two columns are named {twice!r}; remove one")
+    for row, line in zip(rows, lines[1:], strict=True):
+        if len(row) != len(header):
+            raise InputError(
+                f"{path}, line {line}: {len(row)} fields where the header has {len(header)}; "
+                "correct the line"
+            )
+    return pd.DataFrame(rows, columns=header, dtype=str), np.array(lines[1:], int)
 
 
 def check_label_count(labels: pd.DataFrame, path: str | Path, count: int) -> None:

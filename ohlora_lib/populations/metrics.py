@@ -38,7 +38,7 @@ def collect_metrics(
         {name: item[name] for name in names} | {"attempts": len(item["attempts"])}
         for item in documents
     ]
-    mean = {name: float(np.mean([fold[name] for fold in folds])) for name in METRICS}
+    mean = {name: _mean([fold[name] for fold in folds]) for name in METRICS}
     agreement = None
     if annotator_path is not None:
         truth = read_table(annotator_path).set_index("id")[attribute] >= 0.5
@@ -54,3 +54,9 @@ def collect_metrics(
         "agreement": agreement,
     }
     write_json(path, document)
+
+
+def _mean(values: list[float | None]) -> float:
+    """Mean of the folds that have a value (a fold with one answer only has no AUROC), else NaN."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else float("nan")

@@ -435,14 +435,15 @@ def _batches(
                 yield whole.slice(0, batch), _names(sources)
                 rows -= batch
                 pending, sources = ([whole.slice(batch)], [path]) if rows else ([], [])
-    if rows:
-        yield pa.concat_tables(pending), _names(sources)
+    # before the last batch, which would be too short for whoever reads two kinds side by side
     if missing is not None and len(missing):
         shown = ", ".join(map(str, missing[:5])) + (" …" if len(missing) > 5 else "")
         raise InputError(
             f"{_names(paths)} lacks {len(missing)} of the wanted images (id {shown}); "
             f"delete the shards and run snakemake again"
         )
+    if rows:
+        yield pa.concat_tables(pending), _names(sources)
 
 
 def _row_groups(path: Path, kind: str, columns: list[str]) -> Iterator[pa.Table]:

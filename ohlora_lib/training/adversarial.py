@@ -2,7 +2,8 @@
 
 Non-saturating logistic loss, lazy R1, moving average of the generator (Karras et al. 2019, 2020;
 Mescheder et al. 2018). The pairs of the first phase stay in the loss with a small weight: every
-latent keeps its own portrait, so no kind of face is lost and none is repeated.
+latent keeps its own portrait, so no kind of face is lost and none is repeated. The mapping network
+stays as it is: which latent becomes which face is settled.
 No flips: left and right matter for pose.
 """
 
@@ -38,7 +39,7 @@ class AdversarialOptions:
     warmup_steps: int = 300  # steps in which only the discriminator learns
     r1_gamma: float = 2.0  # weight of the gradient penalty on real pictures
     r1_every: int = 8  # steps between penalties, whose weight is multiplied by that
-    paired_weight: float = 8.0  # weight of the loss against each latent's own portrait
+    paired_weight: float = 3.0  # weight of the loss against each latent's own portrait
     part_weight: float = 5.0  # as in the first phase
     gradient_weight: float = 1.0  # as in the first phase
     half_life_kimg: float = 4.0  # of the moving average
@@ -72,8 +73,9 @@ def train_adversarial(
     generator.to(device).train()
     discriminator.to(device).train()
     average = MovingAverage(generator, options.half_life_kimg * 1000)
-    groups = generator_groups(generator, options.generator_lr)
-    g_optimizer = torch.optim.Adam(groups, betas=(0.0, 0.99))
+    generator.mapping.requires_grad_(False)
+    synthesis, _ = generator_groups(generator, options.generator_lr)
+    g_optimizer = torch.optim.Adam([synthesis], betas=(0.0, 0.99))
     d_optimizer = torch.optim.Adam(
         discriminator.parameters(), lr=options.discriminator_lr, betas=(0.0, 0.99)
     )

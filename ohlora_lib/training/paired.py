@@ -35,7 +35,7 @@ FACE_PARTS = (2, 3, 4, 5, 6, 7, 8, 9)  # brows, eyes, nose, mouth: small areas t
 class PairedOptions:
     """How the generator is fitted to pairs of latent and portrait."""
 
-    kimg: tuple[float, ...] = (8, 32, 64, 160)  # thousand images at 8, 16, 32, … px
+    kimg: tuple[float, ...] = (8, 32, 40, 120)  # thousand images at 8, 16, 32, … px
     batch: int = 16  # images per step at full resolution
     batch_coarse: int = 32  # images per step below
     lr: float = 1.5e-3  # Adam; cosine decay to a tenth
@@ -80,7 +80,7 @@ def paired_loss(
 def pair_batch(
     pool: PortraitPool, rows: np.ndarray, device: torch.device
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return z [n, z_dim], pictures [n, 3, side, side] in [-1, 1], face parts [n, 1, side, side]."""
+    """Return z [n, z_dim], pictures [n, 3, side, side] in [-1, 1], parts [n, 1, side, side]."""
     z = torch.from_numpy(pool.z[rows]).to(device)
     images = torch.from_numpy(pool.images[rows]).to(device).permute(0, 3, 1, 2).float()
     maps = pool.class_maps[rows]
