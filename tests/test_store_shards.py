@@ -18,6 +18,7 @@ from ohlora_lib.store.shards import (
     read_ids,
     read_image_shard,
     read_segment_shard,
+    segment_shard,
     shard_bounds,
     write_image_shard,
     write_segment_shard,
@@ -279,3 +280,16 @@ def test_shard_bounds():
     for count, parts in ((2, 3), (5, 0)):
         with pytest.raises(ValueError, match="do not fill"):
             shard_bounds(count, parts)
+
+
+def test_a_segment_shard_may_be_empty(tmp_path):
+    """The filter may keep no image of a shard; the stages that follow read no rows from it."""
+    empty, full = tmp_path / "shard-00000.parquet", tmp_path / "shard-00001.parquet"
+    with segment_shard(empty):
+        pass
+    maps = np.full((3, 224, 224), 7, np.uint8)
+    write_segment_shard(full, np.arange(3), maps, np.zeros((3, 4)))
+    assert len(read_segment_shard(empty)) == 0
+    assert read_ids([empty, full]).tolist() == [0, 1, 2]
+    (rows,) = iter_segments([empty, full], batch=8)
+    assert np.array_equal(rows.class_maps, maps)

@@ -33,7 +33,15 @@ from ohlora_lib.training.adversarial import (
 from ohlora_lib.training.average import MovingAverage
 from ohlora_lib.training.classifier import ClassifierOptions, Fold, fold_metrics, split, train_fold
 from ohlora_lib.training.log import CsvLog
-from ohlora_lib.training.paired import PairedOptions, pair_batch, paired_loss, train_paired
+from ohlora_lib.training.paired import (
+    PairedOptions,
+    draw_parameters,
+    fit_mapping,
+    pair_batch,
+    paired_loss,
+    style_axes,
+    train_synthesis,
+)
 from ohlora_lib.training.portrait_pool import PortraitPool, draw_pool, open_pool
 from ohlora_lib.training.pretrain import pretrain_adversarial, pretrain_paired
 from ohlora_lib.training.readers import (
@@ -49,8 +57,8 @@ SIDE, Z_DIM = 16, 52
 GENERATOR = {
     "resolution": SIDE,
     "z_dim": Z_DIM,
-    "w_dim": 16,
-    "hidden_dim": 16,
+    "w_dim": 52,
+    "hidden_dim": 52,
     "mapping_layers": 2,
     "fmaps_base": 128,
     "fmaps_max": 16,
@@ -369,17 +377,23 @@ def new_generator() -> StyleGANGenerator:
     return StyleGANGenerator(**GENERATOR)
 
 
+AXES = style_axes(GENERATOR["w_dim"], seed=1)
 PAIRED = PairedOptions(
     kimg=(0.4, 0.4),
     batch=4,
     batch_coarse=8,
-    mapping_steps=5,
-    readout_batch=8,
     half_life_kimg=0.05,
 )
 
 
-def test_paired_training_learns_and_survives_a_kill(pool, tmp_path, monkeypatch):
+def test_style_axes_keep_the_parameters_apart():
+    assert AXES.shape == (len(PARAMETERS), 52) and AXES.dtype == torch.float32
+    assert torch.allclose(AXES @ AXES.T, 0.36 * torch.eye(len(PARAMETERS)), atol=1e-5)
+    assert torch.equal(style_axes(52, seed=1), AXES)
+    assert not torch.allclose(style_axes(52, seed=2), AXES, atol=0.01)
+
+
+def test_synthesis_training_learns_and_survives_a_kill(pool, tmp_path, monkeypatch):
     """150 steps: 50 at 8 pixels, 100 at 16."""
     states: list[TrainingState] = []
 
@@ -395,16 +409,24 @@ def test_paired_training_learns_and_survives_a_kill(pool, tmp_path, monkeypatch)
             super().add(**values)
             states[-1].save(values["step"], {"seen": round(1000 * values["kimg"])})
 
+    def train(folder: str) -> StyleGANGenerator:
+        return train_synthesis(new_generator(), pool, AXES, PAIRED, tmp_path / folder)
+
     monkeypatch.setattr(paired, "TrainingState", Recorded)
-    straight = train_paired(new_generator(), pool, PAIRED, tmp_path / "straight")
+    straight = train("straight")
 
     z, target, parts = pair_batch(pool, np.arange(len(pool)), torch.device("cpu"))
     with torch.inference_mode():
-        losses = [
-            paired_loss(network(z), target, parts, 5.0, 1.0).item()
-            for network in (new_generator().eval(), straight)
+        drawn = [
+            draw_parameters(network, parameters_from_latent(z), AXES)
+            for network in (new_generator(), straight)
         ]
+    losses = [paired_loss(images, target, parts, 5.0, 1.0).item() for images in drawn]
     assert losses[1] < 0.85 * losses[0]
+    assert same_weights(straight.mapping, new_generator().mapping)
+    for name, value in straight.state_dict().items():
+        if name.endswith("apply_noise.weight"):
+            assert not value.any(), name  # a face follows from its latent alone
     assert (tmp_path / "straight" / "fakes_000150.png").stat().st_size > 1000
     log = rows_of(tmp_path / "straight" / "log.csv")
     assert [row["step"] for row in log] == ["50", "100", "150"]
@@ -414,30 +436,36 @@ def test_paired_training_learns_and_survives_a_kill(pool, tmp_path, monkeypatch)
         patch.setattr(paired, "CsvLog", SavingLog)
         kill_at(patch, paired, "paired_loss", 130)
         with pytest.raises(Killed):
-            train_paired(new_generator(), pool, PAIRED, tmp_path / "killed")
+            train("killed")
     torch.manual_seed(99)  # a new process has another random state
-    resumed = train_paired(new_generator(), pool, PAIRED, tmp_path / "killed")
+    resumed = train("killed")
     assert states[-1].directory == tmp_path / "killed"
     assert same_weights(straight, resumed) and not resumed.training
     assert rows_of(tmp_path / "killed" / "log.csv") == log
     # finished: nothing is trained again
     kill_at(monkeypatch, paired, "paired_loss", 1)
-    assert same_weights(train_paired(new_generator(), pool, PAIRED, tmp_path / "killed"), straight)
+    assert same_weights(train("killed"), straight)
 
 
 def test_stages_that_do_not_fit_the_resolution_are_refused(pool, tmp_path):
+    options = PairedOptions(kimg=(1.0,))
     with pytest.raises(ValueError, match="one entry per resolution from 8 to 16 px"):
-        train_paired(new_generator(), pool, PairedOptions(kimg=(1.0,)), tmp_path)
+        train_synthesis(new_generator(), pool, AXES, options, tmp_path)
 
 
-def test_parameters_are_read_off_w_after_fitting_the_mapping():
-    torch.manual_seed(1)
-    generator = StyleGANGenerator(**GENERATOR | {"w_dim": 64, "hidden_dim": 64})
-    readout = nn.Linear(generator.w_dim, len(PARAMETERS))
-    z = torch.randn(256, Z_DIM)
-    options = PairedOptions(mapping_steps=200, readout_batch=128)
-    paired.fit_mapping(generator, readout, options)
-    assert paired.readout_loss(generator, readout, z).item() < 0.9  # 1 is chance
+def test_the_mapping_network_learns_which_w_belongs_to_a_latent():
+    generator = new_generator()
+    options = PairedOptions(mapping_steps=150, mapping_batch=128)
+    missed = fit_mapping(generator, AXES, options)
+    z = torch.randn(512, Z_DIM, generator=torch.Generator().manual_seed(1))
+    wanted = parameters_from_latent(z) @ AXES
+    fresh = (generator.mapping(z) - wanted).square().sum() / wanted.square().sum()
+    assert fresh.item() < 0.6  # of latents that it has not seen; 1 is chance
+    assert missed == pytest.approx(fresh.item(), abs=0.1)
+    assert same_weights(generator.synthesis, new_generator().synthesis)
+    again = new_generator()
+    torch.manual_seed(99)
+    assert fit_mapping(again, AXES, options) == missed and same_weights(again, generator)
 
 
 def new_discriminator() -> StyleGANDiscriminator:
@@ -451,7 +479,7 @@ def test_adversarial_training_survives_a_kill(pool, tmp_path, monkeypatch):
 
     def train(folder: str) -> tuple[StyleGANGenerator, StyleGANDiscriminator]:
         return train_adversarial(
-            new_generator(), new_discriminator(), pool, options, tmp_path / folder
+            new_generator(), new_discriminator(), pool, AXES, options, tmp_path / folder
         )
 
     straight = train("straight")
@@ -470,7 +498,7 @@ def test_adversarial_training_survives_a_kill(pool, tmp_path, monkeypatch):
 def test_the_generator_waits_while_the_discriminator_warms_up(pool, tmp_path):
     options = AdversarialOptions(kimg=0, batch=4, warmup_steps=3)
     generator, discriminator = train_adversarial(
-        new_generator(), new_discriminator(), pool, options, tmp_path
+        new_generator(), new_discriminator(), pool, AXES, options, tmp_path
     )
     assert same_weights(generator, new_generator())
     assert not same_weights(discriminator, new_discriminator())
@@ -487,7 +515,7 @@ def test_a_diverged_training_stops_and_keeps_its_last_good_state(pool, tmp_path,
     monkeypatch.setattr(adversarial, "discriminator_loss", broken)
     options = AdversarialOptions(kimg=0.04, batch=4, warmup_steps=2)
     with pytest.raises(FloatingPointError, match="at step 3; the last good state is in"):
-        train_adversarial(new_generator(), new_discriminator(), pool, options, tmp_path)
+        train_adversarial(new_generator(), new_discriminator(), pool, AXES, options, tmp_path)
     assert [path.name for path in tmp_path.glob("state-*")] == ["state-000000002.safetensors"]
 
 

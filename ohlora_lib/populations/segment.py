@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from ohlora_lib.errors import InputError
 from ohlora_lib.networks.segmentation import load_segmenter
 from ohlora_lib.store.shards import iter_images, read_ids, segment_shard
 from ohlora_lib.store.tables import read_table
@@ -33,18 +32,13 @@ def segment(
         device: torch device name.
 
     Raises:
-        InputError: nothing to segment in a shard, or damaged input.
+        InputError: damaged input.
     """
     segmenter = load_segmenter(kind, weights, device)
     kept = read_table(filtered)["id"].to_numpy()
     with tqdm(total=len(kept), desc="segments", unit="img", mininterval=5) as progress:
         for source, path in zip(image_paths, paths, strict=True):
             ids = np.intersect1d(kept, read_ids([source]))
-            if not len(ids):
-                raise InputError(
-                    f"{filtered} keeps no image of {source}; widen populations.*.filter or "
-                    "label more images"
-                )
             with segment_shard(path) as shard:
                 for rows in iter_images([source], ids, batch_size):
                     found = segmenter.segment(rows.images)

@@ -192,6 +192,12 @@ class SegmentShardWriter(ShardWriter):
         }
         self._append(_table(columns))
 
+    def close(self) -> None:
+        """Write the last rows and the footer; a shard of which nothing was kept has no rows."""
+        if self._parquet is None:
+            self.append(np.empty(0), np.empty((0, 1, 1), np.uint8), np.empty((0, 4)))
+        super().close()
+
 
 @contextlib.contextmanager
 def image_shard(path: str | Path) -> Iterator[ImageShardWriter]:
@@ -351,7 +357,7 @@ def _pictures(ids: np.ndarray, images: np.ndarray) -> pa.Array:
         encoded.append(cv2.imencode(".png", image, PNG_OPTIONS)[1].tobytes())
     names = [f"{int(number):06d}.png" for number in ids]
     return pa.StructArray.from_arrays(
-        [pa.array(encoded, pa.binary()), pa.array(names)], fields=list(PICTURE)
+        [pa.array(encoded, pa.binary()), pa.array(names, pa.string())], fields=list(PICTURE)
     )
 
 

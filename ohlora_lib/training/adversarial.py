@@ -18,10 +18,17 @@ from tqdm import tqdm
 
 from ohlora_lib.networks.stylegan_discriminator import StyleGANDiscriminator
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
+from ohlora_lib.portraits.parameters import parameters_from_latent
 from ohlora_lib.seeds import derive_seed, rng
 from ohlora_lib.training.average import MovingAverage
 from ohlora_lib.training.log import CsvLog
-from ohlora_lib.training.paired import generator_groups, pair_batch, paired_loss, save_samples
+from ohlora_lib.training.paired import (
+    draw_parameters,
+    pair_batch,
+    paired_loss,
+    synthesis_parameters,
+    write_samples,
+)
 from ohlora_lib.training.portrait_pool import PortraitPool
 from ohlora_lib.training.state import TrainingState, locked
 
@@ -50,6 +57,7 @@ def train_adversarial(
     generator: StyleGANGenerator,
     discriminator: StyleGANDiscriminator,
     pool: PortraitPool,
+    axes: Tensor,
     options: AdversarialOptions,
     state_directory: str | Path,
     device: str = "cpu",
@@ -60,6 +68,7 @@ def train_adversarial(
         generator: from the first phase.
         discriminator: freshly built, same resolution.
         pool: portraits and latents.
+        axes: parameters to w, as in the first phase.
         options: see `AdversarialOptions`.
         state_directory: states, `log.csv` and sample grids (same latents every time) go there.
         device: torch device name.
@@ -73,9 +82,10 @@ def train_adversarial(
     generator.to(device).train()
     discriminator.to(device).train()
     average = MovingAverage(generator, options.half_life_kimg * 1000)
-    generator.mapping.requires_grad_(False)
-    synthesis, _ = generator_groups(generator, options.generator_lr)
-    g_optimizer = torch.optim.Adam([synthesis], betas=(0.0, 0.99))
+    axes = axes.to(device)
+    g_optimizer = torch.optim.Adam(
+        synthesis_parameters(generator), lr=options.generator_lr, betas=(0.0, 0.99)
+    )
     d_optimizer = torch.optim.Adam(
         discriminator.parameters(), lr=options.discriminator_lr, betas=(0.0, 0.99)
     )
@@ -102,7 +112,9 @@ def train_adversarial(
             z, real, parts = pair_batch(pool, rows, torch.device(device))
             penalise = step % options.r1_every == 0
             with torch.no_grad():
-                fake = generator(torch.randn_like(z))
+                fake = draw_parameters(
+                    generator, torch.randn(len(z), len(axes), device=device), axes
+                )
             d_loss = discriminator_loss(discriminator, real, fake)
             penalty = r1_penalty(discriminator, real) if penalise else torch.zeros(())
             d_optimizer.zero_grad(set_to_none=True)
@@ -110,7 +122,7 @@ def train_adversarial(
             d_optimizer.step()
             values = {"d_loss": d_loss.item(), "r1": penalty.item()}
             if step >= options.warmup_steps:
-                drawn = generator(z)
+                drawn = draw_parameters(generator, parameters_from_latent(z), axes)
                 discriminator.requires_grad_(False)
                 g_loss = F.softplus(-discriminator(drawn)).mean()
                 discriminator.requires_grad_(True)
@@ -132,7 +144,10 @@ def train_adversarial(
                 log.add(step=done, **{**empty, **values})
             if done % STEPS_PER_STATE == 0 or done == total:
                 state.save(done)
-                save_samples(average.module, 0.0, Path(state_directory), done)
+                parameters = parameters_from_latent(torch.from_numpy(pool.z[:64]).to(device))
+                with torch.inference_mode():
+                    images = draw_parameters(average.module, parameters, axes)
+                write_samples(images, Path(state_directory) / f"fakes_{done:06d}.png")
     return average.module, discriminator.eval()
 
 

@@ -1,15 +1,15 @@
 """First phase of the embedded base generator: learn to draw what the renderer draws, by regression.
 
-Latent z determines a portrait's parameters (`portraits.parameters_from_latent`), so that every
-latent has a true picture. Mapping and synthesis networks are fitted to such pairs together, coarse
-to fine: 8, 16, 32, then 64 px. The mapping network stores its weights divided by lr_mul = 0.01; its
-learning rate is multiplied by 1 / lr_mul, and a linear read-out of the portrait's parameters from w
-is trained along; without the two, the mapping takes many times longer to learn the pairing.
-The second phase (`adversarial`) sharpens the result.
+Latent z determines a portrait's parameters (`portraits.parameters_from_latent`), so every latent
+has a true picture. The style vector w is to be a fixed linear image of those parameters. That
+splits the work: the synthesis network is fitted to pairs of such a w and its portrait, coarse to
+fine, 8 to 64 px; and the mapping network is fitted to z and w, which needs no pictures. Trained
+together instead, the mapping's errors blur the pictures: one w then stands for many portraits. The
+mapping network stores its weights divided by lr_mul = 0.01, so its learning rate is multiplied by
+1 / lr_mul, without which it hardly moves. The second phase (`adversarial`) sharpens the result.
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from ohlora_lib.networks.inference import to_uint8
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 from ohlora_lib.portraits.parameters import PARAMETERS, parameters_from_latent
 from ohlora_lib.seeds import derive_seed, rng
@@ -35,17 +36,37 @@ FACE_PARTS = (2, 3, 4, 5, 6, 7, 8, 9)  # brows, eyes, nose, mouth: small areas t
 class PairedOptions:
     """How the generator is fitted to pairs of latent and portrait."""
 
-    kimg: tuple[float, ...] = (8, 32, 40, 120)  # thousand images at 8, 16, 32, … px
+    kimg: tuple[float, ...] = (16, 40, 80, 200)  # thousand images at 8, 16, 32, … px
     batch: int = 16  # images per step at full resolution
     batch_coarse: int = 32  # images per step below
-    lr: float = 1.5e-3  # Adam; cosine decay to a tenth
+    lr: float = 1.5e-3  # Adam of the synthesis network; falls to a tenth over the last two fifths
     part_weight: float = 5.0  # extra weight of the face parts' pixels
     gradient_weight: float = 1.0  # weight of the loss on differences of neighbouring pixels
-    readout_weight: float = 0.5  # weight of reading the parameters off w (mean squared error)
-    readout_batch: int = 256  # fresh latents per step for the read-out, which needs no pictures
-    mapping_steps: int = 4000  # steps that fit the mapping network alone, before the first picture
+    mapping_steps: int = 20000  # steps that fit the mapping network
+    mapping_batch: int = 256  # fresh latents per such step
+    mapping_lr: float = 2e-3  # Adam, times 1 / lr_mul; falls to 0
     half_life_kimg: float = 3.0  # of the moving average
     seed: int = 2025
+
+
+def style_axes(w_dim: int, seed: int) -> Tensor:
+    """Return the linear map from parameters to w: orthogonal rows of length 0.6.
+
+    Args:
+        w_dim: width of w, at least the number of parameters.
+        seed: of the random directions.
+
+    Returns:
+        float32 [len(PARAMETERS), w_dim].
+
+    Raises:
+        ValueError: w is too narrow to hold every parameter on an axis of its own.
+    """
+    if w_dim < len(PARAMETERS):
+        raise ValueError(f"w_dim must be at least {len(PARAMETERS)}, one axis each, not {w_dim}")
+    generator = torch.Generator().manual_seed(derive_seed(seed, "axes"))
+    matrix = torch.randn(w_dim, len(PARAMETERS), generator=generator, dtype=torch.float64)
+    return 0.6 * torch.linalg.qr(matrix).Q.T.float()
 
 
 def paired_loss(
@@ -89,148 +110,133 @@ def pair_batch(
     return z, images / 127.5 - 1, parts
 
 
-def train_paired(
+def train_synthesis(
     generator: StyleGANGenerator,
     pool: PortraitPool,
+    axes: Tensor,
     options: PairedOptions,
     state_directory: str | Path,
     device: str = "cpu",
 ) -> StyleGANGenerator:
-    """Fit the generator; resumes from `state_directory` after a kill.
+    """Fit the synthesis network; resumes from `state_directory` after a kill.
 
     Args:
         generator: freshly built, label-free; its z_dim and resolution equal the pool's.
         pool: portraits and latents.
+        axes: parameters to w, see `style_axes`.
         options: see `PairedOptions`.
-        state_directory: states, `log.csv` and sample grids (same latents every time) go there.
+        state_directory: states, `log.csv` and sample grids (same portraits every time) go there.
         device: torch device name.
 
     Returns:
-        The moving average, in eval mode.
+        The moving average, in eval mode; its mapping network is untouched.
+
+    Raises:
+        ValueError: `options.kimg` does not have an entry per resolution.
+        InputError: another process trains in the same directory.
     """
     stages = len(options.kimg)
     if generator.resolution != 4 << stages:
         raise ValueError(f"kimg needs one entry per resolution from 8 to {generator.resolution} px")
     generator.to(device).train()
+    axes = axes.to(device)
     average = MovingAverage(generator, options.half_life_kimg * 1000)
-    readout = nn.Linear(generator.w_dim, len(PARAMETERS)).to(device)
-    groups = generator_groups(generator, options.lr)
-    groups.append({"params": list(readout.parameters()), "lr": options.lr, "base_lr": options.lr})
-    optimizer = torch.optim.Adam(groups, betas=(0.9, 0.99))
+    optimizer = torch.optim.Adam(synthesis_parameters(generator), lr=options.lr, betas=(0.9, 0.99))
     with locked(state_directory):
-        modules = {"generator": generator, "average": average.module, "readout": readout}
+        modules = {"generator": generator, "average": average.module}
         config = {**asdict(options), "network": generator.config(), "pool": len(pool)}
         state = TrainingState(state_directory, config, modules, {"optimizer": optimizer})
         step, info = state.restore()
-        if step == 0:
-            fit_mapping(generator, readout, options, device)
         seen = info.get("seen", 0)
         total = int(sum(options.kimg) * 1000)
         log = CsvLog(Path(state_directory) / "log.csv", step)
-        progress = tqdm(total=total, initial=seen, desc="paired", unit="img", mininterval=10)
+        progress = tqdm(total=total, initial=seen, desc="synthesis", unit="img", mininterval=10)
         while seen < total:
             lod, batch = _schedule(seen, options)
             rows = rng(options.seed, "paired", step).integers(len(pool), size=batch)
-            rate = options.lr * (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * seen / total)))
-            _set_rate(optimizer, rate / options.lr)
+            for group in optimizer.param_groups:
+                group["lr"] = options.lr * max(0.1, min(1.0, (1 - seen / total) / 0.4))
             z, target, parts = pair_batch(pool, np.sort(rows), torch.device(device))
-            drawn, target, parts = _at_lod(generator(z, lod=lod), target, parts, lod)
+            drawn = draw_parameters(generator, parameters_from_latent(z), axes, lod)
+            drawn, target, parts = _at_lod(drawn, target, parts, lod)
             loss = paired_loss(drawn, target, parts, options.part_weight, options.gradient_weight)
-            torch.manual_seed(derive_seed(options.seed, "readout", step))
-            fresh = torch.randn(options.readout_batch, z.shape[1]).to(device)
-            misread = readout_loss(generator, readout, fresh)
+            if not torch.isfinite(loss):
+                raise FloatingPointError(
+                    f"the loss is {loss.item()} at step {step}; the last good state is in "
+                    f"{state_directory}"
+                )
             optimizer.zero_grad(set_to_none=True)
-            (loss + options.readout_weight * misread).backward()
+            loss.backward()
             optimizer.step()
             average.update(generator, batch)
             seen, step = seen + batch, step + 1
             progress.update(batch)
             if step % 50 == 0:
-                values = {"loss": loss.item(), "misread": misread.item()}
-                log.add(step=step, kimg=seen / 1000, lod=round(lod, 3), **values)
+                log.add(step=step, kimg=seen / 1000, lod=round(lod, 3), loss=loss.item())
             if step % 1000 == 0 or seen >= total:
                 state.save(step, {"seen": seen})
-                save_samples(average.module, lod, Path(state_directory), step)
+                parameters = parameters_from_latent(torch.from_numpy(pool.z[:64]).to(device))
+                with torch.inference_mode():
+                    images = draw_parameters(average.module, parameters, axes, lod)
+                write_samples(images, Path(state_directory) / f"fakes_{step:06d}.png")
         progress.close()
     return average.module
 
 
-def readout_loss(generator: StyleGANGenerator, readout: nn.Linear, z: Tensor) -> Tensor:
-    """How badly the parameters are read off w, plus how far w is from mean 0 and standard deviation 0.5.
-
-    Without the second term w drifts to a large common offset, which the style layers share: their
-    steps then change all pictures at once, and the colours of the whole set swing.
+def fit_mapping(
+    generator: StyleGANGenerator, axes: Tensor, options: PairedOptions, device: str = "cpu"
+) -> float:
+    """Fit the mapping network to the w of each latent's portrait, in place.
 
     Args:
-        generator: its mapping network is used.
-        readout: w to parameters.
-        z: [N, z_dim].
+        generator: only its mapping network changes.
+        axes: parameters to w, see `style_axes`.
+        options: see `PairedOptions`.
+        device: torch device name.
 
     Returns:
-        A scalar; 1 is chance.
+        The share of the variance of w that is not explained, over the last fresh batch.
     """
-    w = generator.mapping(z)
-    scale = w.mean(dim=0).square().mean() + (w.std(dim=0) - 0.5).square().mean()
-    return F.mse_loss(readout(w), parameters_from_latent(z)) + scale
-
-
-def fit_mapping(
-    generator: StyleGANGenerator, readout: nn.Linear, options: PairedOptions, device: str = "cpu"
-) -> float:
-    """Fit the mapping network alone, until the parameters can be read off w; returns the last loss.
-
-    A thousand of these steps cost what ten steps with pictures do.
-    """
-    lr_mul = generator.config()["mapping_lr_mul"]
-    groups = [
-        {
-            "params": list(generator.mapping.parameters()),
-            "base_lr": options.lr / lr_mul,
-            "eps": 1e-10,
-        },
-        {"params": list(readout.parameters()), "base_lr": 2e-3},
-    ]
-    optimizer = torch.optim.Adam(groups, betas=(0.9, 0.99))
-    loss = torch.zeros(())
-    torch.manual_seed(derive_seed(options.seed, "mapping"))
+    generator.to(device)
+    axes = axes.to(device)
+    mapping = generator.mapping.requires_grad_(True)
+    rate = options.mapping_lr / generator.config()["mapping_lr_mul"]
+    optimizer = torch.optim.Adam(mapping.parameters(), lr=rate, betas=(0.9, 0.99), eps=1e-10)
+    stream = torch.Generator().manual_seed(derive_seed(options.seed, "mapping"))
+    variance = axes.square().sum()  # of w, as the parameters are N(0, I)
+    missed = torch.ones(())
     for step in tqdm(range(options.mapping_steps), desc="mapping", mininterval=10):
-        _set_rate(optimizer, 1 - step / options.mapping_steps)
-        z = torch.randn(options.readout_batch, generator.config()["z_dim"]).to(device)
-        loss = readout_loss(generator, readout, z)
+        for group in optimizer.param_groups:
+            group["lr"] = rate * (1 - step / options.mapping_steps)
+        shape = (options.mapping_batch, generator.config()["z_dim"])
+        z = torch.randn(shape, generator=stream).to(device)
+        wanted = parameters_from_latent(z) @ axes
+        missed = (mapping(z) - wanted).square().sum(dim=1).mean() / variance
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        missed.backward()
         optimizer.step()
-    return loss.item()
+    return missed.item()
 
 
-def generator_groups(generator: StyleGANGenerator, lr: float) -> list[dict]:
-    """Adam groups in which the mapping network learns as fast as the rest (see the module)."""
-    lr_mul = generator.config()["mapping_lr_mul"]
-    frozen = [layer.apply_noise.weight for layer in synthesis_layers(generator)]
-    hidden = {id(parameter) for parameter in frozen}
-    mapping = list(generator.mapping.parameters())
-    rest = [p for p in generator.synthesis.parameters() if id(p) not in hidden]
-    return [
-        {"params": rest, "lr": lr, "base_lr": lr, "eps": 1e-10},
-        {"params": mapping, "lr": lr / lr_mul, "base_lr": lr / lr_mul, "eps": 1e-10},
-    ]
+def draw_parameters(
+    generator: StyleGANGenerator, parameters: Tensor, axes: Tensor, lod: float = 0.0
+) -> Tensor:
+    """Draw portraits [N, 3, R, R] straight from their parameters, without the mapping network."""
+    return generator.synthesis(generator.truncate(parameters @ axes), lod)
 
 
-def synthesis_layers(generator: StyleGANGenerator) -> Iterator[torch.nn.Module]:
-    """Yield the synthesis layers from the 4 px constant on."""
-    for index in range(generator.num_layers):
-        yield generator.synthesis.get_submodule(f"layer{index}")
+def synthesis_parameters(generator: StyleGANGenerator) -> list[nn.Parameter]:
+    """What both phases train: all of the synthesis network but the noise strengths, which stay 0.
+
+    All variety comes from w then, so that a face can be made again from its latent alone.
+    """
+    parameters = generator.synthesis.named_parameters()
+    return [value for name, value in parameters if "apply_noise" not in name]
 
 
-def save_samples(generator: StyleGANGenerator, lod: float, directory: Path, step: int) -> None:
-    """Write an 8 x 8 grid of the same latents every time, to be flicked through."""
-    device = next(generator.parameters()).device
-    seed = derive_seed(0, "samples")
-    z = torch.randn(64, generator.config()["z_dim"], generator=torch.Generator().manual_seed(seed))
-    with torch.inference_mode():
-        images = generator(z.to(device), lod=lod)
-    pixels = ((images + 1) * 127.5 + 0.5).clamp(0, 255).byte().permute(0, 2, 3, 1).cpu().numpy()
-    write_picture(directory / f"fakes_{step:06d}.png", tile(pixels, 8, zoom=2))
+def write_samples(images: Tensor, path: Path) -> None:
+    """Write a grid, eight in a row and twice the size, of images [N, 3, R, R] in [-1, 1]."""
+    write_picture(path, tile(to_uint8(images), 8, zoom=2))
 
 
 def _schedule(seen: int, options: PairedOptions) -> tuple[float, int]:
@@ -253,8 +259,3 @@ def _at_lod(drawn: Tensor, target: Tensor, parts: Tensor, lod: float) -> tuple[T
     if factor == 1:
         return drawn, target, parts
     return tuple(F.avg_pool2d(x, factor) for x in (drawn, target, parts))
-
-
-def _set_rate(optimizer: torch.optim.Optimizer, share: float) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = group["base_lr"] * share

@@ -9,7 +9,7 @@ from ohlora_lib.networks.stylegan_discriminator import StyleGANDiscriminator
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 from ohlora_lib.seeds import derive_seed
 from ohlora_lib.training.adversarial import AdversarialOptions, train_adversarial
-from ohlora_lib.training.paired import PairedOptions, train_paired
+from ohlora_lib.training.paired import PairedOptions, fit_mapping, style_axes, train_synthesis
 from ohlora_lib.training.portrait_pool import open_pool
 from ohlora_lib.training.readers import (
     ReaderOptions,
@@ -29,12 +29,25 @@ def pretrain_paired(
     seed: int,
     device: str = "cpu",
 ) -> None:
-    """First phase of the generator; see `paired`. `network` holds the generator's arguments."""
+    """First phase of the generator; see `paired`.
+
+    Args:
+        pool: folder of portraits and latents.
+        weights_path: checkpoint to write.
+        state: folder of the resumable state.
+        network: the generator's arguments.
+        options: fields of `PairedOptions`.
+        seed: the run's seed.
+        device: torch device name.
+    """
     torch.manual_seed(derive_seed(seed, "generator"))
     generator = StyleGANGenerator(**network)
     settings = PairedOptions(**{**options, "kimg": tuple(options["kimg"])}, seed=seed)
-    average = train_paired(generator, open_pool(pool), settings, state, device)
-    save_network(weights_path, average, {"phase": "paired", "seed": seed})
+    axes = style_axes(generator.w_dim, seed)
+    average = train_synthesis(generator, open_pool(pool), axes, settings, state, device)
+    missed = fit_mapping(average, axes, settings, device)
+    provenance = {"phase": "paired", "seed": seed, "mapping_missed_variance": missed}
+    save_network(weights_path, average, provenance)
 
 
 def pretrain_adversarial(
@@ -54,8 +67,9 @@ def pretrain_adversarial(
     shape = {key: config[key] for key in ("resolution", "fmaps_base", "fmaps_max")}
     discriminator = StyleGANDiscriminator(**shape)
     settings = AdversarialOptions(**options, seed=seed)
+    axes = style_axes(generator.w_dim, seed)
     average, discriminator = train_adversarial(
-        generator, discriminator, open_pool(pool), settings, state, device
+        generator, discriminator, open_pool(pool), axes, settings, state, device
     )
     save_network(generator_path, average, {"phase": "adversarial", "seed": seed})
     save_network(discriminator_path, discriminator, {"phase": "adversarial", "seed": seed})

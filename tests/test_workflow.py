@@ -1,0 +1,407 @@
+"""The whole workflow on a tiny population: its results, what reruns after a change, refusals."""
+
+import importlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from ohlora_lib.scores import ALGORITHMS, PAIRS, PROPERTIES
+from ohlora_lib.store.shards import iter_images, iter_segments
+from ohlora_lib.store.tables import read_json, read_table
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[1]
+PARTS = ("config", "envs", "ohlora_lib", "profiles", "resources", "rules", "workflow_scripts")
+CONFIGS = ["config/smoke.yaml", "config/tiny.yaml"]
+RESULTS = "results/smoke"
+POPULATION = f"{RESULTS}/original"
+IMAGES, LABELLED, FOLDS = 320, 300, 2  # so many that both answers occur in every fold
+TINY = {
+    "populations": {
+        "original": {
+            "images": IMAGES,
+            "labels": {"count": LABELLED},
+            "filter": {"gender": {"min": 0.01}, "quality": {"min": 0.01}},
+        }
+    },
+    "attributes": {
+        name: {"folds": FOLDS, "max_epochs": 2, "patience": 1} for name in ("gender", "quality")
+    },
+}
+CSV_FIGURES = {"plot_summary", "plot_scores", "plot_strips"}  # what shows normalised scores
+
+Job = tuple[str, ...]  # the rule and the values of its wildcards
+
+
+def copy_project(folder: Path) -> Path:
+    """Copy what a run needs, with the times of the files, which Snakemake compares."""
+    folder.mkdir()
+    ignored = shutil.ignore_patterns("__pycache__", ".*")
+    for name in PARTS:
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    for name in ("Snakefile", "config.yaml"):
+        shutil.copy2(ROOT / name, folder / name)
+    (folder / "config/tiny.yaml").write_text(yaml.safe_dump(TINY))
+    return folder
+
+
+def snakemake(
+    folder: Path, *arguments: str, overlay: dict | None = None
+) -> subprocess.CompletedProcess:
+    """Run Snakemake in a copy of the project, which imports the library of that copy."""
+    configs = list(CONFIGS)
+    if overlay is not None:
+        (folder / "config/change.yaml").write_text(yaml.safe_dump(overlay))
+        configs.append("config/change.yaml")
+    environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment |= {"COLUMNS": "1000", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "snakemake", "--configfile", *configs, *arguments]
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def said(run: subprocess.CompletedProcess) -> str:
+    return run.stdout + run.stderr
+
+
+def planned(folder: Path, overlay: dict | None = None) -> set[Job]:
+    """Return the jobs that a run would have to do, without the target rule."""
+    run = snakemake(folder, "--dry-run", overlay=overlay)
+    assert run.returncode == 0, said(run)
+    jobs = set()
+    for block in re.split(r"\n(?=(?:local)?rule \w+:)", said(run))[1:]:
+        rule = re.match(r"(?:local)?rule (\w+):", block)[1]
+        found = re.search(r"^    wildcards: (.*)$", block, re.MULTILINE)
+        values = [pair.partition("=")[2] for pair in found[1].split(", ")] if found else []
+        jobs.add((rule, *(value for value in values if value != "original")))
+    if not jobs:
+        assert "Nothing to be done" in said(run)
+    return jobs - {("all",)}
+
+
+def rules(jobs: set[Job]) -> set[str]:
+    return {job[0] for job in jobs}
+
+
+def scored(*pairs: tuple[str, str]) -> set[Job]:
+    """Return the jobs that follow from these (algorithm, property) being scored again."""
+    algorithms = {algorithm for algorithm, _ in pairs}
+    return {
+        *(("score_property", *pair) for pair in pairs),
+        *(("normalise_scores", algorithm) for algorithm in algorithms),
+        *(("plot_strips", algorithm) for algorithm in algorithms),
+        ("plot_scores",),
+        ("plot_summary",),
+        ("plot_runtimes",),
+    }
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Path:
+    """Run the whole workflow once; tests that change something work on copies."""
+    folder = copy_project(tmp_path_factory.mktemp("workflow") / "project")
+    run = snakemake(folder, "--cores", "2")
+    assert run.returncode == 0, said(run)[-8000:]
+    return folder
+
+
+@pytest.fixture
+def project(finished, tmp_path) -> Path:
+    """Return a copy of the finished run, to be changed."""
+    folder = tmp_path / "project"
+    shutil.copytree(finished, folder)
+    return folder
+
+
+def edit(file: Path, change: Callable[[str], str]) -> None:
+    text = file.read_text()
+    changed = change(text)
+    assert changed != text, f"{file} was not changed"
+    file.write_text(changed)
+
+
+def more_code(text: str) -> str:
+    return text + "\nANOTHER_CONSTANT = 1\n"
+
+
+# ---- results
+
+
+def test_images_and_segments(finished):
+    folder = finished / POPULATION
+    images = sorted((folder / "images").iterdir())
+    segments = sorted((folder / "segments").iterdir())
+    names = ["shard-00000.parquet", "shard-00001.parquet"]
+    assert [path.name for path in images] == [path.name for path in segments] == names
+    assert pq.read_schema(images[0]).names == ["id", "seed", "z", "image"]
+    rows = next(iter_images(images, batch=IMAGES + 1, columns=("image", "seed", "z")))
+    assert rows.ids.tolist() == list(range(IMAGES))
+    assert rows.images.shape == (IMAGES, 64, 64, 3) and len(rows.z) == IMAGES
+    assert len(np.unique(rows.images.reshape(IMAGES, -1), axis=0)) == IMAGES
+    kept = read_table(folder / "filtered.parquet")["id"].tolist()
+    found = next(iter_segments(segments, batch=IMAGES + 1))
+    assert found.ids.tolist() == kept and found.class_maps.shape == (len(kept), 224, 224)
+    assert found.class_maps.max() <= 10
+
+
+def test_labels_attributes_and_filter(finished):
+    folder = finished / POPULATION
+    annotator = read_table(folder / "annotator.parquet")
+    assert list(annotator.columns) == ["id", "gender", "quality", "age", "glass"]
+    assert len(annotator) == IMAGES
+    labels = read_table(folder / "labels.parquet")
+    assert list(labels.columns) == ["id", "gender", "quality"]
+    assert labels["id"].tolist() == list(range(LABELLED))
+    assert set(labels["gender"]) <= {0, 1} and labels["gender"].dtype == np.uint8
+    table = read_table(folder / "attributes.parquet")
+    assert set(table.columns) == {
+        *("id", "labelled", "gender", "quality"),
+        *(f"{name}_fold_{fold}" for name in ("gender", "quality") for fold in range(FOLDS)),
+    }
+    assert table["labelled"].sum() == LABELLED and len(table) == IMAGES
+    assert table["gender"].head(LABELLED).tolist() == labels["gender"].tolist()
+    for name in ("gender", "quality"):
+        answers = read_table(folder / f"classifiers/{name}/predictions.parquet")
+        rest = slice(LABELLED, None)
+        assert table[name][rest].tolist() == answers["mean"][rest].tolist()
+    expected = table.loc[(table["gender"] >= 0.01) & (table["quality"] >= 0.01), "id"]
+    assert read_table(folder / "filtered.parquet")["id"].tolist() == expected.tolist()
+    counts = read_json(folder / "filter.json")
+    assert (counts["total"], counts["kept"]) == (IMAGES, len(expected))
+
+
+@pytest.mark.parametrize("attribute", ["gender", "quality"])
+def test_classifiers(finished, attribute):
+    folder = finished / POPULATION / "classifiers" / attribute
+    validated = []
+    for fold in range(FOLDS):
+        assert (folder / f"fold-{fold}.safetensors").is_file()
+        document = read_json(folder / f"fold-{fold}.json")
+        assert (document["attribute"], document["fold"]) == (attribute, fold)
+        assert {"loss", "accuracy", "precision", "recall", "f1", "auroc"} <= set(document)
+        validated += document["validation"]["id"]
+    assert sorted(validated) == list(range(LABELLED))
+    metrics = read_json(folder / "metrics.json")
+    assert [item["fold"] for item in metrics["folds"]] == list(range(FOLDS))
+    assert metrics["agreement"]["images"] == IMAGES - LABELLED
+    assert metrics["published"]["auroc"] > 0.9
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_scores(finished, algorithm):
+    folder = finished / POPULATION
+    table = read_table(folder / f"all_scores_{algorithm}.csv")
+    assert list(table.columns) == ["id", *(f"{name}_score" for name in ALGORITHMS[algorithm])]
+    segments = sorted((folder / "segments").iterdir())
+    rows = next(iter_segments(segments, batch=IMAGES + 1))
+    assert table["id"].tolist() == rows.ids[rows.found].tolist()
+    statistics = read_json(folder / f"all_scores_{algorithm}.json")
+    assert set(statistics) == set(ALGORITHMS[algorithm])
+    for name in ALGORITHMS[algorithm]:
+        raw = read_table(folder / f"scores/{algorithm}/{name}.parquet")
+        assert list(raw.columns) == ["id", "score"] and raw["id"].tolist() == table["id"].tolist()
+        summary = statistics[name]
+        assert (summary["count"], summary["missing"]) == (len(raw), raw["score"].isna().sum())
+        z = (raw["score"] - summary["mean"]) / summary["std"]
+        assert np.allclose(table[f"{name}_score"], z, atol=6e-5, equal_nan=True)
+    eyes = importlib.import_module("ohlora_lib.scores.eyes")
+    raw = read_table(folder / f"scores/{algorithm}/eyes.parquet")["score"].to_numpy()
+    assert np.array_equal(raw, getattr(eyes, algorithm)(rows.class_maps[rows.found]))
+
+
+def test_every_figure_is_a_picture(finished):
+    pictures = [p for p in (finished / RESULTS / "report").rglob("*") if p.suffix != ".csv"]
+    pictures = [p for p in pictures if p.suffix in (".png", ".jpg")]
+    assert len(pictures) >= 10
+    for path in pictures:
+        picture = cv2.imread(str(path))
+        assert picture is not None and min(picture.shape[:2]) > 60 and picture.std() > 5, path
+
+
+def test_every_job_has_a_log_and_a_benchmark(finished):
+    folders = [finished / RESULTS / kind for kind in ("logs", "benchmarks")]
+    found = [{p.relative_to(f).with_suffix("") for p in f.rglob("*.*")} for f in folders]
+    assert found[0] == found[1] and len(found[0]) > 30
+    for path in folders[1].rglob("*.tsv"):
+        assert len(pd.read_csv(path, sep="\t")) == 1
+
+
+def test_nothing_unfinished_is_left(finished):
+    assert not list((finished / "results").rglob(".part-*"))
+    assert {path.name for path in (finished / "results").iterdir()} == {"smoke"}
+
+
+# ---- what reruns
+
+
+def test_a_second_run_does_nothing(finished):
+    run = snakemake(finished, "--cores", "1")
+    assert run.returncode == 0 and "Nothing to be done" in said(run)
+
+
+def test_a_copied_project_does_nothing_even_when_its_weights_look_newer(project):
+    for path in (project / "resources").rglob("*.safetensors"):
+        path.touch()
+    assert planned(project) == set()
+
+
+@pytest.mark.parametrize(
+    ("module", "properties"),
+    [
+        ("eyes", ["eyes"]),
+        ("hair_color", ["hair_color"]),
+        ("hairstyle", ["hairstyle"]),
+        ("background", ["background_mean", "background_std"]),  # shared by two
+        ("regions", PROPERTIES),  # shared by all
+    ],
+)
+def test_editing_a_score_reruns_that_property_and_what_depends_on_it(project, module, properties):
+    edit(project / f"ohlora_lib/scores/{module}.py", more_code)
+    expected = scored(*(pair for pair in PAIRS if pair[1] in properties))
+    if module == "hairstyle":
+        assert ("normalise_scores", "v1") not in expected
+    assert planned(project) == expected
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "name", "options"),
+    [("v1", "eyes", {"rows": [50, 140]}), ("v2", "hair_length", {"row_pixels": 21})],
+)
+def test_a_score_parameter_reruns_that_algorithm_and_property(finished, algorithm, name, options):
+    overlay = {"scores": {algorithm: {name: options}}}
+    assert planned(finished, overlay) == scored((algorithm, name))
+
+
+def test_a_comment_or_docstring_reruns_nothing(project):
+    for module in ("scores/eyes.py", "populations/measure.py", "reporting/funnel.py"):
+        edit(
+            project / "ohlora_lib" / module,
+            lambda text: "# a comment\n" + text.replace('"""', '"""Indeed: ', 1) + "\n# another\n",
+        )
+    assert planned(project) == set()
+
+
+def test_editing_a_report_module_reruns_the_report_only(project):
+    edit(project / "ohlora_lib/reporting/funnel.py", more_code)
+    assert planned(project) == {("plot_funnel",)}
+    edit(project / "ohlora_lib/reporting/theme.py", more_code)
+    jobs = rules(planned(project))
+    assert "plot_funnel" in jobs and all(name.startswith("plot_") for name in jobs)
+
+
+def test_a_filter_threshold_reruns_the_filter_and_what_follows(finished):
+    overlay = {"populations": {"original": {"filter": {"gender": {"min": 0.02}}}}}
+    jobs = planned(finished, overlay)
+    assert {"filter_images", "segment_images", "normalise_scores", "plot_funnel"} <= rules(jobs)
+    assert {job for job in jobs if job[0] == "score_property"} == {
+        ("score_property", *pair) for pair in PAIRS
+    }
+    before = {"generate_images", "annotate_images", "take_labels", "train_classifier"}
+    before |= {"predict_attribute", "collect_metrics", "join_attributes", "plot_roc"}
+    assert not before & rules(jobs)
+
+
+def test_the_error_rate_of_labels_trains_again_on_the_same_images(finished):
+    overlay = {"populations": {"original": {"labels": {"error_rate": 0.4}}}}
+    jobs = planned(finished, overlay)
+    trained = {job[1:] for job in jobs if job[0] == "train_classifier"}
+    assert trained == {(name, str(k)) for name in ("gender", "quality") for k in range(FOLDS)}
+    assert "take_labels" in rules(jobs)
+    assert not {"generate_images", "annotate_images"} & rules(jobs)
+
+
+def test_an_option_of_one_attribute_trains_that_attribute_only(finished):
+    jobs = planned(finished, {"attributes": {"quality": {"learning_rate": 1.0e-4}}})
+    assert {job[1] for job in jobs if job[0] == "train_classifier"} == {"quality"}
+    assert not {"generate_images", "take_labels", "annotate_images"} & rules(jobs)
+
+
+def test_an_edited_score_is_computed_by_the_edited_code(project):
+    target = f"{POPULATION}/scores/v2/mouth.parquet"
+    before = read_table(project / target)
+    edit(
+        project / "ohlora_lib/scores/mouth.py",
+        lambda text: (
+            text + "\n_usual = v2\n\n\ndef v2(maps, images=None):\n    return _usual(maps) + 3\n"
+        ),
+    )
+    run = snakemake(project, "--cores", "1", target)
+    assert run.returncode == 0, said(run)
+    after = read_table(project / target)
+    assert np.allclose(after["score"], before["score"] + 3)
+    assert "1 of 1 steps" in said(run)
+
+
+def test_the_number_of_cores_does_not_change_the_images(project):
+    shards = sorted((project / POPULATION / "images").iterdir())
+    before = [path.read_bytes() for path in shards]
+    target = str(shards[0].relative_to(project))
+    run = snakemake(project, "--cores", "1", "--force", target)
+    assert run.returncode == 0 and "1 of 1 steps" in said(run), said(run)
+    assert [path.read_bytes() for path in shards] == before
+
+
+# ---- refusals
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory) -> Path:
+    return copy_project(tmp_path_factory.mktemp("untouched") / "project")
+
+
+@pytest.mark.parametrize(
+    ("overlay", "sentence"),
+    [
+        ({"populations": {"original": {"imagse": 3}}}, "unknown key 'imagse'"),
+        ({"attributes": {"gender": {"folds": "five"}}}, "attributes.gender.folds must be a whole"),
+        ({"populations": {"original": {"labels": {"count": 999}}}}, "labels.count is 999, more"),
+    ],
+)
+def test_a_wrong_configuration_is_one_sentence(untouched, overlay, sentence):
+    run = snakemake(untouched, "--cores", "1", overlay=overlay)
+    assert run.returncode != 0
+    errors = [line for line in said(run).splitlines() if "error" in line.lower()]
+    assert len(errors) == 1 and "Traceback" not in said(run)
+    place = untouched / "config/change.yaml"
+    assert errors[0].startswith(f"error: {place}, line ") and sentence in errors[0]
+    assert not (untouched / "results").exists()
+
+
+def test_a_damaged_shard_is_named(project):
+    shard = project / POPULATION / "images/shard-00001.parquet"
+    raw = bytearray(shard.read_bytes())
+    raw[1000:1100] = bytes(100)
+    shard.write_bytes(raw)
+    target = f"{POPULATION}/annotator.parquet"
+    run = snakemake(project, "--cores", "1", "--force", target)
+    assert run.returncode != 0
+    sentence = re.search(r"error: (\S+) is damaged or not a shard .*", said(run))
+    assert sentence, said(run)
+    assert sentence[1] == f"{POPULATION}/images/shard-00001.parquet"
+    assert "snakemake again" in sentence[0]
+    assert not (project / target).exists()
+
+
+def test_a_wrong_label_is_named_by_line(project):
+    lines = ["id,gender,quality", *(f"{index},1,{index % 2}" for index in range(LABELLED))]
+    lines[17] = "16,yes,1"
+    (project / "labels.csv").write_text("\n".join(lines))
+    overlay = {"populations": {"original": {"labels": {"csv": "labels.csv"}}}}
+    target = f"{POPULATION}/labels.parquet"
+    run = snakemake(project, "--cores", "1", target, overlay=overlay)
+    assert run.returncode != 0
+    assert "error: labels.csv, line 18: gender is 'yes', not 0 or 1; correct it" in said(run)
+    assert not (project / target).exists()
