@@ -218,6 +218,39 @@ def fit_mapping(
     return missed.item()
 
 
+@torch.no_grad()
+def calibrate_styles(
+    generator: StyleGANGenerator, axes: Tensor, offset: Tensor, seed: int, count: int = 20000
+) -> None:
+    """Give random latents the renderer's distribution again; changes the style layers, in place.
+
+    A mapping network that misses part of the variance draws too few extremes: rare kinds of faces
+    all but vanish. The parameters that its w stand for are whitened by a fixed linear map of w,
+    which the style layers, affine in w themselves, take in without any new parameter.
+
+    Args:
+        generator: with a fitted mapping network, on the CPU.
+        axes: [P, w_dim], parameters to w.
+        offset: [w_dim], the w of all-zero parameters.
+        seed: of the latents that the statistics are taken from.
+        count: how many.
+    """
+    stream = torch.Generator().manual_seed(derive_seed(seed, "calibration"))
+    z = torch.randn(count, generator.config()["z_dim"], generator=stream)
+    read = torch.linalg.pinv(axes)  # [w_dim, P]
+    found = (generator.mapping(z) - offset) @ read
+    mean = found.mean(dim=0)
+    values, vectors = torch.linalg.eigh(torch.cov(found.T))
+    whiten = vectors @ torch.diag(values.rsqrt()) @ vectors.T
+    linear = read @ whiten @ axes  # w -> the w of the whitened parameters
+    shift = offset - (offset @ read + mean) @ whiten @ axes
+    for index in range(generator.num_layers):
+        style = generator.synthesis.get_submodule(f"layer{index}").style
+        style.bias += (shift @ style.weight.T) * style.weight_scale
+        style.weight.copy_(style.weight @ linear.T)
+    generator.truncation.w_avg.copy_(generator.mapping(z).mean(dim=0))
+
+
 def draw_parameters(
     generator: StyleGANGenerator, parameters: Tensor, axes: Tensor, lod: float = 0.0
 ) -> Tensor:

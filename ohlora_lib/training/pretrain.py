@@ -9,7 +9,13 @@ from ohlora_lib.networks.stylegan_discriminator import StyleGANDiscriminator
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 from ohlora_lib.seeds import derive_seed
 from ohlora_lib.training.adversarial import AdversarialOptions, train_adversarial
-from ohlora_lib.training.paired import PairedOptions, fit_mapping, style_axes, train_synthesis
+from ohlora_lib.training.paired import (
+    PairedOptions,
+    calibrate_styles,
+    fit_mapping,
+    style_axes,
+    train_synthesis,
+)
 from ohlora_lib.training.portrait_pool import open_pool
 from ohlora_lib.training.readers import (
     ReaderOptions,
@@ -60,7 +66,18 @@ def pretrain_adversarial(
     seed: int,
     device: str = "cpu",
 ) -> None:
-    """Second phase: generator and discriminator; see `adversarial`."""
+    """Second phase: generator and discriminator; see `adversarial`.
+
+    Args:
+        pool: folder of portraits and latents.
+        paired: checkpoint of the first phase.
+        generator_path: checkpoint to write.
+        discriminator_path: checkpoint to write.
+        state: folder of the resumable state.
+        options: fields of `AdversarialOptions`.
+        seed: the run's seed, as in the first phase.
+        device: torch device name.
+    """
     generator = load_network(paired, StyleGANGenerator.kind).requires_grad_(True)
     config = generator.config()
     torch.manual_seed(derive_seed(seed, "discriminator"))
@@ -71,6 +88,8 @@ def pretrain_adversarial(
     average, discriminator = train_adversarial(
         generator, discriminator, open_pool(pool), axes, settings, state, device
     )
+    average = average.cpu()
+    calibrate_styles(average, axes, torch.zeros(generator.w_dim), seed)
     save_network(generator_path, average, {"phase": "adversarial", "seed": seed})
     save_network(discriminator_path, discriminator, {"phase": "adversarial", "seed": seed})
 
