@@ -132,9 +132,7 @@ def run_results():
     """Return what a whole run makes: scores, metrics and figures of every population."""
     wanted = []
     for population, recipe in config["populations"].items():
-        wanted += expand(
-            result(f"{population}/all_scores_{{algorithm}}.csv"), algorithm=ALGORITHMS
-        )
+        wanted += expand(result(f"{population}/all_scores_{{algorithm}}.csv"), algorithm=ALGORITHMS)
         wanted += expand(
             result(f"{population}/classifiers/{{attribute}}/metrics.json"),
             attribute=recipe["attributes"],

@@ -30,7 +30,7 @@ from ohlora_lib.training.paired import (
     write_samples,
 )
 from ohlora_lib.training.portrait_pool import PortraitPool
-from ohlora_lib.training.state import TrainingState, locked
+from ohlora_lib.training.state import TrainingState, locked, tensors_digest
 
 STEPS_PER_STATE = 250
 
@@ -44,6 +44,7 @@ class AdversarialOptions:
     generator_lr: float = 5e-4  # Adam, beta 0 and 0.99
     discriminator_lr: float = 2e-3  # Adam, beta 0 and 0.99
     warmup_steps: int = 300  # steps in which only the discriminator learns
+    rare_share: float = 0.4  # of each batch, real and drawn, as in the first phase
     r1_gamma: float = 2.0  # weight of the gradient penalty on real pictures
     r1_every: int = 8  # steps between penalties, whose weight is multiplied by that
     paired_weight: float = 3.0  # weight of the loss against each latent's own portrait
@@ -97,7 +98,8 @@ def train_adversarial(
                 **asdict(options),
                 "generator": generator.config(),
                 "discriminator": discriminator.config(),
-                "pool": len(pool),
+                "pool": pool.digest(),
+                "start": tensors_digest(generator.state_dict()),
             },
             {"generator": generator, "discriminator": discriminator, "average": average.module},
             {"g_optimizer": g_optimizer, "d_optimizer": d_optimizer},
@@ -108,13 +110,14 @@ def train_adversarial(
         for step in steps:
             stream = derive_seed(options.seed, "adversarial", step)
             torch.manual_seed(stream)
-            rows = np.sort(rng(stream).integers(len(pool), size=options.batch))
+            draw = rng(stream)
+            rows = pool.sample(options.batch, options.rare_share, draw)
             z, real, parts = pair_batch(pool, rows, torch.device(device))
+            others = pool.z[pool.sample(options.batch, options.rare_share, draw)]
+            parameters = parameters_from_latent(torch.from_numpy(others).to(device))
             penalise = step % options.r1_every == 0
             with torch.no_grad():
-                fake = draw_parameters(
-                    generator, torch.randn(len(z), len(axes), device=device), axes
-                )
+                fake = draw_parameters(generator, parameters, axes)
             d_loss = discriminator_loss(discriminator, real, fake)
             penalty = r1_penalty(discriminator, real) if penalise else torch.zeros(())
             d_optimizer.zero_grad(set_to_none=True)
@@ -144,7 +147,7 @@ def train_adversarial(
                 log.add(step=done, **{**empty, **values})
             if done % STEPS_PER_STATE == 0 or done == total:
                 state.save(done)
-                parameters = parameters_from_latent(torch.from_numpy(pool.z[:64]).to(device))
+                parameters = parameters_from_latent(torch.tensor(pool.z[:64], device=device))
                 with torch.inference_mode():
                     images = draw_parameters(average.module, parameters, axes)
                 write_samples(images, Path(state_directory) / f"fakes_{done:06d}.png")

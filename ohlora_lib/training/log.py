@@ -3,6 +3,8 @@
 import csv
 from pathlib import Path
 
+from ohlora_lib.store.atomic import atomic_path
+
 
 class CsvLog:
     """Appends rows; on opening, drops rows later than the restored step.
@@ -16,10 +18,10 @@ class CsvLog:
         self.path = Path(path)
         if self.path.is_file():
             with self.path.open(newline="") as file:
-                rows = [row for row in csv.DictReader(file) if int(row["step"]) <= step]
-            self.path.unlink()
-            for row in rows:
-                self.add(**row)
+                header, *rows = list(csv.reader(file)) or [["step"]]
+            kept = [row for row in rows if int(row[header.index("step")]) <= step]
+            with atomic_path(self.path) as part, part.open("w", newline="") as file:
+                csv.writer(file).writerows([header, *kept])
 
     def add(self, **values: float | int | str) -> None:
         """Append one row; `step` must be among the values, and all rows have the same columns."""

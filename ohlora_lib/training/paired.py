@@ -29,6 +29,7 @@ from ohlora_lib.training.log import CsvLog
 from ohlora_lib.training.portrait_pool import PortraitPool
 from ohlora_lib.training.state import TrainingState, locked
 
+STEPS_PER_STATE = 1000
 FACE_PARTS = (2, 3, 4, 5, 6, 7, 8, 9)  # brows, eyes, nose, mouth: small areas that matter most
 
 
@@ -40,6 +41,7 @@ class PairedOptions:
     batch: int = 16  # images per step at full resolution
     batch_coarse: int = 32  # images per step below
     lr: float = 1.5e-3  # Adam of the synthesis network; falls to a tenth over the last two fifths
+    rare_share: float = 0.4  # of each batch, low quality, old or glasses: else they are ignored
     part_weight: float = 5.0  # extra weight of the face parts' pixels
     gradient_weight: float = 1.0  # weight of the loss on differences of neighbouring pixels
     mapping_steps: int = 20000  # steps that fit the mapping network
@@ -144,7 +146,7 @@ def train_synthesis(
     optimizer = torch.optim.Adam(synthesis_parameters(generator), lr=options.lr, betas=(0.9, 0.99))
     with locked(state_directory):
         modules = {"generator": generator, "average": average.module}
-        config = {**asdict(options), "network": generator.config(), "pool": len(pool)}
+        config = {**asdict(options), "network": generator.config(), "pool": pool.digest()}
         state = TrainingState(state_directory, config, modules, {"optimizer": optimizer})
         step, info = state.restore()
         seen = info.get("seen", 0)
@@ -153,10 +155,10 @@ def train_synthesis(
         progress = tqdm(total=total, initial=seen, desc="synthesis", unit="img", mininterval=10)
         while seen < total:
             lod, batch = _schedule(seen, options)
-            rows = rng(options.seed, "paired", step).integers(len(pool), size=batch)
+            rows = pool.sample(batch, options.rare_share, rng(options.seed, "paired", step))
             for group in optimizer.param_groups:
                 group["lr"] = options.lr * max(0.1, min(1.0, (1 - seen / total) / 0.4))
-            z, target, parts = pair_batch(pool, np.sort(rows), torch.device(device))
+            z, target, parts = pair_batch(pool, rows, torch.device(device))
             drawn = draw_parameters(generator, parameters_from_latent(z), axes, lod)
             drawn, target, parts = _at_lod(drawn, target, parts, lod)
             loss = paired_loss(drawn, target, parts, options.part_weight, options.gradient_weight)
@@ -173,9 +175,9 @@ def train_synthesis(
             progress.update(batch)
             if step % 50 == 0:
                 log.add(step=step, kimg=seen / 1000, lod=round(lod, 3), loss=loss.item())
-            if step % 1000 == 0 or seen >= total:
+            if step % STEPS_PER_STATE == 0 or seen >= total:
                 state.save(step, {"seen": seen})
-                parameters = parameters_from_latent(torch.from_numpy(pool.z[:64]).to(device))
+                parameters = parameters_from_latent(torch.tensor(pool.z[:64], device=device))
                 with torch.inference_mode():
                     images = draw_parameters(average.module, parameters, axes, lod)
                 write_samples(images, Path(state_directory) / f"fakes_{step:06d}.png")

@@ -1,5 +1,7 @@
 """A pool of drawn portraits on disk, memory-mapped: what the embedded networks are trained on."""
 
+import functools
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,7 +9,13 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from ohlora_lib.portraits.parameters import parameters_from_latent
+from ohlora_lib.portraits.parameters import (
+    AGE_CUT,
+    GLASS_CUT,
+    PARAMETERS,
+    QUALITY_CUT,
+    parameters_from_latent,
+)
 from ohlora_lib.portraits.renderer import render
 from ohlora_lib.seeds import derive_seed
 from ohlora_lib.store.atomic import atomic_path
@@ -31,6 +39,38 @@ class PortraitPool:
     images: np.ndarray
     class_maps: np.ndarray
     attributes: np.ndarray
+
+    @functools.cached_property
+    def rare_rows(self) -> list[np.ndarray]:
+        """Rows of the low-quality portraits, of the old and of those with glasses."""
+        gender, quality, age, glass = (np.asarray(column) for column in self.attributes.T)
+        found = [np.flatnonzero(rare) for rare in (quality == 0, age == 1, glass == 1)]
+        return [rows for rows in found if len(rows)]
+
+    def sample(self, count: int, rare_share: float, stream: np.random.Generator) -> np.ndarray:
+        """Draw rows with replacement; a share of them among the rare kinds, evenly.
+
+        Args:
+            count: number of rows.
+            rare_share: chance 0..1 that a row is drawn among the rare kinds.
+            stream: where randomness comes from.
+
+        Returns:
+            int64 [count], ascending (the arrays are memory-mapped).
+        """
+        rows = stream.integers(len(self), size=count)
+        rare = np.flatnonzero(stream.random(count) < rare_share)
+        for place, kind in zip(rare, stream.integers(3, size=len(rare)), strict=True):
+            if self.rare_rows:
+                rows[place] = stream.choice(self.rare_rows[kind % len(self.rare_rows)])
+        return np.sort(rows)
+
+    def digest(self) -> str:
+        """Return 12 hex digits of the pool's size, latents, and some of its pictures."""
+        digest = hashlib.sha256(str(self.images.shape).encode())
+        digest.update(np.ascontiguousarray(self.z).tobytes())
+        digest.update(np.ascontiguousarray(self.images[:: max(1, len(self) // 64)]).tobytes())
+        return digest.hexdigest()[:12]
 
     def __len__(self) -> int:
         return len(self.z)
@@ -101,12 +141,10 @@ def open_pool(directory: str | Path) -> PortraitPool:
 
 def _with_rare_attributes(parameters: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """Push one rare coordinate of every second portrait past its cut."""
-    from ohlora_lib.portraits import parameters as p
-
-    rare = ((p.QUALITY_CUT, "quality", -1), (p.AGE_CUT, "age", 1), (p.GLASS_CUT, "glass", 1))
+    rare = ((QUALITY_CUT, "quality", -1), (AGE_CUT, "age", 1), (GLASS_CUT, "glass", 1))
     parameters = parameters.clone()
     for row in range(0, len(parameters), 2):
         cut, name, sign = rare[int(torch.randint(3, (), generator=generator))]
         beyond = 0.5 * torch.rand((), generator=generator)
-        parameters[row, p.PARAMETERS.index(name)] = cut + sign * beyond
+        parameters[row, PARAMETERS.index(name)] = cut + sign * beyond
     return parameters

@@ -120,7 +120,7 @@ def _fit(
     optimizer = torch.optim.AdamW(network.parameters(), lr=options.lr)
     network.train()
     with locked(state_directory):
-        config = {**asdict(options), "network": network.config(), "pool": len(pool)}
+        config = {**asdict(options), "network": network.config(), "pool": pool.digest()}
         state = TrainingState(
             state_directory, config, {"network": network}, {"optimizer": optimizer}
         )

@@ -23,6 +23,15 @@ def fingerprint(options: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()[:12]
 
 
+def tensors_digest(tensors: dict[str, torch.Tensor]) -> str:
+    """Return 12 hex digits of the contents of tensors, for the options of what starts from them."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:12]
+
+
 class TrainingState:
     """Saves and restores modules, optimisers and a few numbers in a directory of its own.
 
