@@ -19,7 +19,12 @@ from ohlora_lib.networks import load_network
 from ohlora_lib.networks.stylegan_discriminator import StyleGANDiscriminator
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 from ohlora_lib.populations.classify import predict_attribute, train_classifier
-from ohlora_lib.portraits.parameters import PARAMETERS, parameters_from_latent
+from ohlora_lib.portraits.parameters import (
+    CODE_WIDTH,
+    PARAMETERS,
+    parameters_from_latent,
+    portrait_code,
+)
 from ohlora_lib.portraits.renderer import render
 from ohlora_lib.store.shards import write_image_shard
 from ohlora_lib.store.tables import read_json, read_table, write_table

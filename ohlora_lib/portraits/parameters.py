@@ -63,6 +63,7 @@ GENDER_CUT = -0.141  # 55.6 % are women
 QUALITY_CUT = -1.645  # 5 % have the blurred patch
 AGE_CUT = 1.555  # 6 % are old
 GLASS_CUT = 1.645  # 5 % wear glasses
+CODE_WIDTH = len(PARAMETERS) + 4  # of `portrait_code`
 
 
 def sample_parameters(count: int, generator: torch.Generator) -> torch.Tensor:
@@ -87,6 +88,37 @@ def true_attributes(parameters: torch.Tensor) -> dict[str, torch.Tensor]:
         "age": (column["age"] > AGE_CUT).long(),
         "glass": (column["glass"] > GLASS_CUT).long(),
     }
+
+
+def strengths(parameters: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Return how strongly each portrait shows what is either there or not.
+
+    Args:
+        parameters: float [N, len(PARAMETERS)].
+
+    Returns:
+        Float [N] in 0..1 each: `feminine`, `bad` (the blurred patch), `old`, `glass`; steep but
+        continuous, one half at the cut of `true_attributes`.
+    """
+    column = {name: parameters[:, index] for index, name in enumerate(PARAMETERS)}
+    return {
+        "feminine": torch.sigmoid(7 * (column["gender"] - GENDER_CUT)),
+        "bad": torch.sigmoid(14 * (QUALITY_CUT - column["quality"])),
+        "old": torch.sigmoid(9 * (column["age"] - AGE_CUT)),
+        "glass": torch.sigmoid(14 * (column["glass"] - GLASS_CUT)),
+    }
+
+
+def portrait_code(parameters: torch.Tensor) -> torch.Tensor:
+    """Return the parameters and strengths: all that a picture is a smooth function of.
+
+    Args:
+        parameters: float [N, len(PARAMETERS)].
+
+    Returns:
+        float [N, CODE_WIDTH].
+    """
+    return torch.cat([parameters, torch.stack([*strengths(parameters).values()], dim=1)], dim=1)
 
 
 def parameters_from_latent(z: torch.Tensor) -> torch.Tensor:

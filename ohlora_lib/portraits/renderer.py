@@ -11,11 +11,8 @@ import torch
 import torch.nn.functional as F
 
 from ohlora_lib.portraits.parameters import (
-    AGE_CUT,
-    GENDER_CUT,
-    GLASS_CUT,
     PARAMETERS,
-    QUALITY_CUT,
+    strengths,
     true_attributes,
     uniform,
 )
@@ -147,8 +144,8 @@ def render(parameters: torch.Tensor, side: int) -> Portraits:
             f"parameters must be [N, {len(PARAMETERS)}], not {tuple(parameters.shape)}"
         )
     with torch.no_grad():
-        raw = {name: parameters[:, index] for index, name in enumerate(PARAMETERS)}
-        head = _pose_head(raw, side)
+        shown = strengths(parameters)
+        head = _pose_head(parameters, shown, side)
         canvas = _Canvas(_background(head))
         hair = _hair_color(head)
         _clothes(canvas, head)
@@ -159,16 +156,17 @@ def render(parameters: torch.Tensor, side: int) -> Portraits:
         _nose(canvas, head, shading)
         _mouth(canvas, head)
         _front_hair(canvas, head, hair)
-        _glasses(canvas, head, torch.sigmoid(14 * (raw["glass"] - GLASS_CUT)))
-        _blurred_patch(canvas, head, torch.sigmoid(14 * (QUALITY_CUT - raw["quality"])))
+        _glasses(canvas, head, shown["glass"])
+        _blurred_patch(canvas, head, shown["bad"])
     return Portraits(canvas.picture.clamp(0, 1), canvas.classes, true_attributes(parameters))
 
 
-def _pose_head(raw: dict[str, torch.Tensor], side: int) -> _Head:
+def _pose_head(parameters: torch.Tensor, shown: dict[str, torch.Tensor], side: int) -> _Head:
     """Lay out what the parts share."""
-    u = {name: 2.6 * torch.tanh(value / 2.6) for name, value in raw.items()}
+    soft = 2.6 * torch.tanh(parameters / 2.6)
+    u = {name: soft[:, index] for index, name in enumerate(PARAMETERS)}
     v = {name: uniform(value) for name, value in u.items()}
-    n, device = len(raw["gender"]), raw["gender"].device
+    n, device = len(parameters), parameters.device
     ticks = (torch.arange(side, dtype=torch.float32, device=device) + 0.5) / side
     y0, x0 = torch.meshgrid(ticks, ticks, indexing="ij")
     x0, y0 = x0.expand(n, side, side), y0.expand(n, side, side)
@@ -176,7 +174,7 @@ def _pose_head(raw: dict[str, torch.Tensor], side: int) -> _Head:
     sine, cosine = torch.sin(tilt), torch.cos(tilt)
     dx, dy = x0 - _PIVOT[0], y0 - _PIVOT[1]
     x, y = cosine * dx + sine * dy, cosine * dy - sine * dx + _PIVOT[1]
-    feminine = torch.sigmoid(7 * (raw["gender"] - GENDER_CUT))
+    feminine = shown["feminine"]
     length = u["hair_length"] + 0.9 * (2 * feminine - 1)
     curl, phase = _field(v["hair_curl"]), _field(u["hair_phase"])
     skin = palette(0.02 + 0.86 * v["skin_tone"] ** 1.6, _SKIN)
@@ -192,7 +190,7 @@ def _pose_head(raw: dict[str, torch.Tensor], side: int) -> _Head:
         yaw=_field(0.8 * u["pose"] + 0.45 * u["yaw"]),
         light=_field(0.55 * u["light"]),
         feminine=feminine,
-        old=torch.sigmoid(9 * (raw["age"] - AGE_CUT)),
+        old=shown["old"],
         skin=skin * torch.cat([1 + warmth, torch.ones_like(warmth), 1 - warmth], dim=1),
         face_width=_field(0.226 + 0.012 * u["face_width"] - 0.008 * feminine),
         volume=_field(0.045 + 0.012 * u["hair_volume"] + 0.012 * feminine),

@@ -20,6 +20,9 @@ class CsvLog:
             with self.path.open(newline="") as file:
                 header, *rows = list(csv.reader(file)) or [["step"]]
             kept = [row for row in rows if int(row[header.index("step")]) <= step]
+            if not kept:
+                self.path.unlink()  # from the start, perhaps with other columns
+                return
             with atomic_path(self.path) as part, part.open("w", newline="") as file:
                 csv.writer(file).writerows([header, *kept])
 

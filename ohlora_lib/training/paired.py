@@ -1,11 +1,12 @@
 """First phase of the embedded base generator: learn to draw what the renderer draws, by regression.
 
 Latent z determines a portrait's parameters (`portraits.parameters_from_latent`), so every latent
-has a true picture. The style vector w is to be a fixed linear image of those parameters. That
-splits the work: the synthesis network is fitted to pairs of such a w and its portrait, coarse to
-fine, 8 to 64 px; and the mapping network is fitted to z and w, which needs no pictures. Trained
-together instead, the mapping's errors blur the pictures: one w then stands for many portraits. The
-mapping network stores its weights divided by lr_mul = 0.01, so its learning rate is multiplied by
+has a true picture. The style vector w is to be a fixed linear image of the portrait's code, its
+parameters and how strongly the rare features show (`portraits.portrait_code`). That splits the
+work: the synthesis network is fitted to pairs of such a w and its portrait, coarse to fine, 8 to
+64 px; and the mapping network is fitted to z and w, which needs no pictures. Trained together
+instead, the mapping's errors blur the pictures: one w then stands for many portraits. The mapping
+network stores its weights divided by lr_mul = 0.01, so its learning rate is multiplied by
 1 / lr_mul, without which it hardly moves. The second phase (`adversarial`) sharpens the result.
 """
 
@@ -21,7 +22,12 @@ from tqdm import tqdm
 
 from ohlora_lib.networks.inference import to_uint8
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
-from ohlora_lib.portraits.parameters import PARAMETERS, parameters_from_latent
+from ohlora_lib.portraits.parameters import (
+    CODE_WIDTH,
+    PARAMETERS,
+    parameters_from_latent,
+    portrait_code,
+)
 from ohlora_lib.seeds import derive_seed, rng
 from ohlora_lib.store.pictures import tile, write_picture
 from ohlora_lib.training.average import MovingAverage
@@ -52,23 +58,28 @@ class PairedOptions:
 
 
 def style_axes(w_dim: int, seed: int) -> Tensor:
-    """Return the linear map from parameters to w: orthogonal rows of length 0.6.
+    """Return the linear map from a portrait's code to w: orthogonal rows.
+
+    The rows of the parameters have length 0.6; those of the strengths 2.0, as what is rare and all
+    or nothing (glasses, the blurred patch) is else ignored for long.
 
     Args:
-        w_dim: width of w, at least the number of parameters.
+        w_dim: width of w, at least CODE_WIDTH.
         seed: of the random directions.
 
     Returns:
-        float32 [len(PARAMETERS), w_dim].
+        float32 [CODE_WIDTH, w_dim].
 
     Raises:
-        ValueError: w is too narrow to hold every parameter on an axis of its own.
+        ValueError: w is too narrow to hold every entry of the code on an axis of its own.
     """
-    if w_dim < len(PARAMETERS):
-        raise ValueError(f"w_dim must be at least {len(PARAMETERS)}, one axis each, not {w_dim}")
+    if w_dim < CODE_WIDTH:
+        raise ValueError(f"w_dim must be at least {CODE_WIDTH}, one axis each, not {w_dim}")
     generator = torch.Generator().manual_seed(derive_seed(seed, "axes"))
-    matrix = torch.randn(w_dim, len(PARAMETERS), generator=generator, dtype=torch.float64)
-    return 0.6 * torch.linalg.qr(matrix).Q.T.float()
+    matrix = torch.randn(w_dim, CODE_WIDTH, generator=generator, dtype=torch.float64)
+    lengths = torch.full((CODE_WIDTH, 1), 0.6)
+    lengths[len(PARAMETERS) :] = 2.0
+    return lengths * torch.linalg.qr(matrix).Q.T.float()
 
 
 def paired_loss(
@@ -205,15 +216,15 @@ def fit_mapping(
     rate = options.mapping_lr / generator.config()["mapping_lr_mul"]
     optimizer = torch.optim.Adam(mapping.parameters(), lr=rate, betas=(0.9, 0.99), eps=1e-10)
     stream = torch.Generator().manual_seed(derive_seed(options.seed, "mapping"))
-    variance = axes.square().sum()  # of w, as the parameters are N(0, I)
+    scale = axes.square().sum()  # about the variance of w, as the parameters are N(0, I)
     missed = torch.ones(())
     for step in tqdm(range(options.mapping_steps), desc="mapping", mininterval=10):
         for group in optimizer.param_groups:
             group["lr"] = rate * (1 - step / options.mapping_steps)
         shape = (options.mapping_batch, generator.config()["z_dim"])
         z = torch.randn(shape, generator=stream).to(device)
-        wanted = parameters_from_latent(z) @ axes
-        missed = (mapping(z) - wanted).square().sum(dim=1).mean() / variance
+        wanted = portrait_code(parameters_from_latent(z)) @ axes
+        missed = (mapping(z) - wanted).square().sum(dim=1).mean() / scale
         optimizer.zero_grad(set_to_none=True)
         missed.backward()
         optimizer.step()
@@ -226,38 +237,40 @@ def calibrate_styles(
 ) -> None:
     """Give random latents the renderer's distribution again; changes the style layers, in place.
 
-    A mapping network that misses part of the variance draws too few extremes: rare kinds of faces
-    all but vanish. The parameters that its w stand for are whitened by a fixed linear map of w,
-    which the style layers, affine in w themselves, take in without any new parameter.
+    A mapping network that misses part of the variance draws too few extremes. The parameters that
+    its w stand for are whitened by a fixed linear map of w, which the style layers, affine in w
+    themselves, take in without any new parameter; the strengths stay as they are.
 
     Args:
         generator: with a fitted mapping network, on the CPU.
-        axes: [P, w_dim], parameters to w.
-        offset: [w_dim], the w of all-zero parameters.
+        axes: [CODE_WIDTH, w_dim], code to w.
+        offset: [w_dim], the w of an all-zero code.
         seed: of the latents that the statistics are taken from.
         count: how many.
     """
     stream = torch.Generator().manual_seed(derive_seed(seed, "calibration"))
-    z = torch.randn(count, generator.config()["z_dim"], generator=stream)
-    read = torch.linalg.pinv(axes)  # [w_dim, P]
-    found = (generator.mapping(z) - offset) @ read
-    mean = found.mean(dim=0)
+    w = generator.mapping(torch.randn(count, generator.config()["z_dim"], generator=stream))
+    read = torch.linalg.pinv(axes)  # [w_dim, CODE_WIDTH]
+    found = ((w - offset) @ read)[:, : len(PARAMETERS)]
+    mean = torch.zeros(len(axes))
+    mean[: len(PARAMETERS)] = found.mean(dim=0)
     values, vectors = torch.linalg.eigh(torch.cov(found.T))
-    whiten = vectors @ torch.diag(values.rsqrt()) @ vectors.T
-    linear = read @ whiten @ axes  # w -> the w of the whitened parameters
+    whiten = torch.eye(len(axes))
+    whiten[: len(PARAMETERS), : len(PARAMETERS)] = vectors @ torch.diag(values.rsqrt()) @ vectors.T
+    linear = read @ whiten @ axes  # w -> the w of the whitened code
     shift = offset - (offset @ read + mean) @ whiten @ axes
     for index in range(generator.num_layers):
         style = generator.synthesis.get_submodule(f"layer{index}").style
         style.bias += (shift @ style.weight.T) * style.weight_scale
         style.weight.copy_(style.weight @ linear.T)
-    generator.truncation.w_avg.copy_(generator.mapping(z).mean(dim=0))
+    generator.truncation.w_avg.copy_(w.mean(dim=0))
 
 
 def draw_parameters(
     generator: StyleGANGenerator, parameters: Tensor, axes: Tensor, lod: float = 0.0
 ) -> Tensor:
     """Draw portraits [N, 3, R, R] straight from their parameters, without the mapping network."""
-    return generator.synthesis(generator.truncate(parameters @ axes), lod)
+    return generator.synthesis(generator.truncate(portrait_code(parameters) @ axes), lod)
 
 
 def synthesis_parameters(generator: StyleGANGenerator) -> list[nn.Parameter]:
