@@ -40,6 +40,7 @@ from ohlora_lib.training.classifier import ClassifierOptions, Fold, fold_metrics
 from ohlora_lib.training.log import CsvLog
 from ohlora_lib.training.paired import (
     PairedOptions,
+    calibrate_styles,
     draw_parameters,
     fit_mapping,
     pair_batch,
@@ -62,7 +63,7 @@ SIDE, Z_DIM = 16, 52
 GENERATOR = {
     "resolution": SIDE,
     "z_dim": Z_DIM,
-    "w_dim": 52,
+    "w_dim": 56,
     "hidden_dim": 52,
     "mapping_layers": 2,
     "fmaps_base": 128,
@@ -392,10 +393,13 @@ PAIRED = PairedOptions(
 
 
 def test_style_axes_keep_the_parameters_apart():
-    assert AXES.shape == (len(PARAMETERS), 52) and AXES.dtype == torch.float32
-    assert torch.allclose(AXES @ AXES.T, 0.36 * torch.eye(len(PARAMETERS)), atol=1e-5)
-    assert torch.equal(style_axes(52, seed=1), AXES)
-    assert not torch.allclose(style_axes(52, seed=2), AXES, atol=0.01)
+    assert AXES.shape == (CODE_WIDTH, 56) and AXES.dtype == torch.float32
+    squares = torch.tensor([0.36] * len(PARAMETERS) + [4.0] * (CODE_WIDTH - len(PARAMETERS)))
+    assert torch.allclose(AXES @ AXES.T, torch.diag(squares), atol=1e-5)
+    assert torch.equal(style_axes(56, seed=1), AXES)
+    assert not torch.allclose(style_axes(56, seed=2), AXES, atol=0.01)
+    with pytest.raises(ValueError, match="w_dim must be at least 55"):
+        style_axes(51, seed=1)
 
 
 def test_synthesis_training_learns_and_survives_a_kill(pool, tmp_path, monkeypatch):
@@ -464,7 +468,7 @@ def test_the_mapping_network_learns_which_w_belongs_to_a_latent():
         return StyleGANGenerator(**GENERATOR | {"hidden_dim": 128, "mapping_layers": 3})
 
     z = torch.randn(512, Z_DIM, generator=torch.Generator().manual_seed(1))
-    wanted = parameters_from_latent(z) @ AXES
+    wanted = portrait_code(parameters_from_latent(z)) @ AXES
 
     def missed(generator: StyleGANGenerator) -> float:
         """Share of the variance of w that is wrong for latents it has not seen; 1 is chance."""
@@ -480,6 +484,21 @@ def test_the_mapping_network_learns_which_w_belongs_to_a_latent():
     assert same_weights(generator.synthesis, wide().synthesis)
     torch.manual_seed(99)
     assert fit_mapping(again, AXES, options) == reported and same_weights(again, generator)
+
+
+def test_calibration_gives_latents_the_renderers_distribution():
+    """Styles of random latents become as varied as those of random parameters."""
+    torch.manual_seed(0)
+    generator = StyleGANGenerator(**GENERATOR | {"hidden_dim": 128, "mapping_layers": 3})
+    fit_mapping(generator, AXES, PairedOptions(mapping_steps=300, mapping_batch=128))
+    z = torch.randn(4000, Z_DIM, generator=torch.Generator().manual_seed(1))
+    style = generator.synthesis.layer0.style
+    with torch.no_grad():
+        wanted = style(portrait_code(parameters_from_latent(z)) @ AXES).std(dim=0)
+        before = style(generator.mapping(z)).std(dim=0)
+        calibrate_styles(generator, AXES, torch.zeros(56), seed=5, count=4000)
+        after = style(generator.mapping(z)).std(dim=0)
+    assert (after / wanted - 1).abs().mean() < 0.15 < (before / wanted - 1).abs().mean()
 
 
 def new_discriminator() -> StyleGANDiscriminator:

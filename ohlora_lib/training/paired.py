@@ -238,8 +238,9 @@ def calibrate_styles(
     """Give random latents the renderer's distribution again; changes the style layers, in place.
 
     A mapping network that misses part of the variance draws too few extremes. The parameters that
-    its w stand for are whitened by a fixed linear map of w, which the style layers, affine in w
-    themselves, take in without any new parameter; the strengths stay as they are.
+    its w stand for are whitened, and the strengths of rare features scaled so that as many exceed
+    one half as in the renderer. Both are one fixed linear map of w, which the style layers, affine
+    in w themselves, take in without any new parameter.
 
     Args:
         generator: with a fitted mapping network, on the CPU.
@@ -249,14 +250,20 @@ def calibrate_styles(
         count: how many.
     """
     stream = torch.Generator().manual_seed(derive_seed(seed, "calibration"))
-    w = generator.mapping(torch.randn(count, generator.config()["z_dim"], generator=stream))
+    z = torch.randn(count, generator.config()["z_dim"], generator=stream)
+    w, wanted = generator.mapping(z), portrait_code(parameters_from_latent(z))
     read = torch.linalg.pinv(axes)  # [w_dim, CODE_WIDTH]
-    found = ((w - offset) @ read)[:, : len(PARAMETERS)]
+    found = (w - offset) @ read
+    plain = slice(0, len(PARAMETERS))
     mean = torch.zeros(len(axes))
-    mean[: len(PARAMETERS)] = found.mean(dim=0)
-    values, vectors = torch.linalg.eigh(torch.cov(found.T))
+    mean[plain] = found[:, plain].mean(dim=0)
+    values, vectors = torch.linalg.eigh(torch.cov(found[:, plain].T))
     whiten = torch.eye(len(axes))
-    whiten[: len(PARAMETERS), : len(PARAMETERS)] = vectors @ torch.diag(values.rsqrt()) @ vectors.T
+    whiten[plain, plain] = vectors @ torch.diag(values.rsqrt()) @ vectors.T
+    for index in range(len(PARAMETERS), len(axes)):
+        share = (wanted[:, index] > 0.5).float().mean()
+        if share < 0.2:  # rare
+            whiten[index, index] = 0.5 / found[:, index].quantile(1 - share)
     linear = read @ whiten @ axes  # w -> the w of the whitened code
     shift = offset - (offset @ read + mean) @ whiten @ axes
     for index in range(generator.num_layers):
