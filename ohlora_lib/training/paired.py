@@ -208,7 +208,7 @@ def fit_mapping(
         device: torch device name.
 
     Returns:
-        The share of the variance of w that is not explained, over the last fresh batch.
+        The share of the squared length of w that is wrong, over the last fresh batch.
     """
     generator.to(device)
     axes = axes.to(device)
@@ -216,7 +216,6 @@ def fit_mapping(
     rate = options.mapping_lr / generator.config()["mapping_lr_mul"]
     optimizer = torch.optim.Adam(mapping.parameters(), lr=rate, betas=(0.9, 0.99), eps=1e-10)
     stream = torch.Generator().manual_seed(derive_seed(options.seed, "mapping"))
-    scale = axes.square().sum()  # about the variance of w, as the parameters are N(0, I)
     missed = torch.ones(())
     for step in tqdm(range(options.mapping_steps), desc="mapping", mininterval=10):
         for group in optimizer.param_groups:
@@ -224,7 +223,7 @@ def fit_mapping(
         shape = (options.mapping_batch, generator.config()["z_dim"])
         z = torch.randn(shape, generator=stream).to(device)
         wanted = portrait_code(parameters_from_latent(z)) @ axes
-        missed = (mapping(z) - wanted).square().sum(dim=1).mean() / scale
+        missed = (mapping(z) - wanted).square().sum() / wanted.square().sum()
         optimizer.zero_grad(set_to_none=True)
         missed.backward()
         optimizer.step()
