@@ -98,11 +98,12 @@ def strengths(parameters: torch.Tensor) -> dict[str, torch.Tensor]:
 
     Returns:
         Float [N] in 0..1 each: `feminine`, `bad` (the blurred patch), `old`, `glass`; steep but
-        continuous, one half at the cut of `true_attributes`.
+        continuous, one half at the cut of `true_attributes`: few portraits are neither one nor the
+        other.
     """
     column = {name: parameters[:, index] for index, name in enumerate(PARAMETERS)}
     return {
-        "feminine": torch.sigmoid(7 * (column["gender"] - GENDER_CUT)),
+        "feminine": torch.sigmoid(30 * (column["gender"] - GENDER_CUT)),
         "bad": torch.sigmoid(14 * (QUALITY_CUT - column["quality"])),
         "old": torch.sigmoid(9 * (column["age"] - AGE_CUT)),
         "glass": torch.sigmoid(14 * (column["glass"] - GLASS_CUT)),
@@ -110,15 +111,25 @@ def strengths(parameters: torch.Tensor) -> dict[str, torch.Tensor]:
 
 
 def portrait_code(parameters: torch.Tensor) -> torch.Tensor:
-    """Return the parameters and strengths: all that a picture is a smooth function of.
+    """Return the parameters, and four ramps that stand for the strengths.
+
+    The ramps rise with the parameters much more gently than the strengths do, from -1 to 2, one
+    half at the cut: a mapping network draws no steep edges, a synthesis network does.
 
     Args:
         parameters: float [N, len(PARAMETERS)].
 
     Returns:
-        float [N, CODE_WIDTH].
+        float [N, CODE_WIDTH]; the ramps in the order of `strengths`.
     """
-    return torch.cat([parameters, torch.stack([*strengths(parameters).values()], dim=1)], dim=1)
+    column = {name: parameters[:, index] for index, name in enumerate(PARAMETERS)}
+    ramps = [
+        0.5 + 1.5 * (column["gender"] - GENDER_CUT),
+        0.5 + 2.0 * (QUALITY_CUT - column["quality"]),
+        0.5 + 2.0 * (column["age"] - AGE_CUT),
+        0.5 + 2.0 * (column["glass"] - GLASS_CUT),
+    ]
+    return torch.cat([parameters, torch.stack(ramps, dim=1).clamp(-1, 2)], dim=1)
 
 
 def parameters_from_latent(z: torch.Tensor) -> torch.Tensor:

@@ -36,6 +36,10 @@ from ohlora_lib.training.portrait_pool import PortraitPool
 from ohlora_lib.training.state import TrainingState, locked
 
 STEPS_PER_STATE = 1000
+TEXTURES = tuple(
+    name for name in PARAMETERS if name.startswith(("background_", "clothes_", "hair_curl"))
+)
+MATTERS = ("gender", "eyes", "mouth", "pose", "smile", "hair_color", "hair_length")
 FACE_PARTS = (2, 3, 4, 5, 6, 7, 8, 9)  # brows, eyes, nose, mouth: small areas that matter most
 
 
@@ -60,7 +64,8 @@ class PairedOptions:
 def style_axes(w_dim: int, seed: int) -> Tensor:
     """Return the linear map from a portrait's code to w: orthogonal rows.
 
-    The rows of the parameters have length 0.6; those of the strengths 2.0, as what is rare and all
+    The rows of the parameters have length 0.6, those that only texture shows 1.2, which is learnt
+    late; those of the ramps 2.0, as what is rare and all
     or nothing (glasses, the blurred patch) is else ignored for long.
 
     Args:
@@ -78,6 +83,7 @@ def style_axes(w_dim: int, seed: int) -> Tensor:
     generator = torch.Generator().manual_seed(derive_seed(seed, "axes"))
     matrix = torch.randn(w_dim, CODE_WIDTH, generator=generator, dtype=torch.float64)
     lengths = torch.full((CODE_WIDTH, 1), 0.6)
+    lengths[[PARAMETERS.index(name) for name in TEXTURES]] = 1.2
     lengths[len(PARAMETERS) :] = 2.0
     return lengths * torch.linalg.qr(matrix).Q.T.float()
 
@@ -207,11 +213,19 @@ def fit_mapping(
         options: see `PairedOptions`.
         device: torch device name.
 
+    Errors are weighted by how much they show: the rare kinds and the ramps count most, then the
+    properties that the product measures; w beside the axes, which means nothing, a little.
+
     Returns:
         The share of the squared length of w that is wrong, over the last fresh batch.
     """
     generator.to(device)
     axes = axes.to(device)
+    read = torch.linalg.pinv(axes)
+    weights = torch.full((CODE_WIDTH,), 0.5, device=device)
+    weights[[PARAMETERS.index(name) for name in MATTERS]] = 1.5
+    weights[[PARAMETERS.index(name) for name in ("quality", "age", "glass")]] = 3.0
+    weights[len(PARAMETERS) :] = 4.0
     mapping = generator.mapping.requires_grad_(True)
     rate = options.mapping_lr / generator.config()["mapping_lr_mul"]
     optimizer = torch.optim.Adam(mapping.parameters(), lr=rate, betas=(0.9, 0.99), eps=1e-10)
@@ -222,29 +236,32 @@ def fit_mapping(
             group["lr"] = rate * (1 - step / options.mapping_steps)
         shape = (options.mapping_batch, generator.config()["z_dim"])
         z = torch.randn(shape, generator=stream).to(device)
-        wanted = portrait_code(parameters_from_latent(z)) @ axes
-        missed = (mapping(z) - wanted).square().sum() / wanted.square().sum()
+        code = portrait_code(parameters_from_latent(z))
+        wanted = code @ axes
+        w = mapping(z)
+        wrong = (w - wanted).square()
+        missed = wrong.sum() / wanted.square().sum()
+        loss = ((w @ read - code).square() * weights).sum(dim=1).mean() + 0.2 * wrong.sum(1).mean()
         optimizer.zero_grad(set_to_none=True)
-        missed.backward()
+        loss.backward()
         optimizer.step()
     return missed.item()
 
 
 @torch.no_grad()
 def calibrate_styles(
-    generator: StyleGANGenerator, axes: Tensor, offset: Tensor, seed: int, count: int = 20000
+    generator: StyleGANGenerator, axes: Tensor, seed: int, count: int = 20000
 ) -> None:
     """Give random latents the renderer's distribution again; changes the style layers, in place.
 
     A mapping network that misses part of the variance draws too few extremes. The parameters that
-    its w stand for are whitened, and the strengths of rare features scaled so that as many exceed
-    one half as in the renderer. Both are one fixed linear map of w, which the style layers, affine
-    in w themselves, take in without any new parameter.
+    its w stand for are whitened, and the ramps scaled and shifted so that they spread as they
+    should and as many exceed one half as in the renderer. Both are one fixed affine map of w, which
+    the style layers, affine in w themselves, take in without any new parameter.
 
     Args:
         generator: with a fitted mapping network, on the CPU.
         axes: [CODE_WIDTH, w_dim], code to w.
-        offset: [w_dim], the w of an all-zero code.
         seed: of the latents that the statistics are taken from.
         count: how many.
     """
@@ -252,19 +269,20 @@ def calibrate_styles(
     z = torch.randn(count, generator.config()["z_dim"], generator=stream)
     w, wanted = generator.mapping(z), portrait_code(parameters_from_latent(z))
     read = torch.linalg.pinv(axes)  # [w_dim, CODE_WIDTH]
-    found = (w - offset) @ read
+    found = w @ read
     plain = slice(0, len(PARAMETERS))
-    mean = torch.zeros(len(axes))
-    mean[plain] = found[:, plain].mean(dim=0)
+    mean = found.mean(dim=0)  # what is subtracted before whitening
     values, vectors = torch.linalg.eigh(torch.cov(found[:, plain].T))
     whiten = torch.eye(len(axes))
     whiten[plain, plain] = vectors @ torch.diag(values.rsqrt()) @ vectors.T
     for index in range(len(PARAMETERS), len(axes)):
+        spread = wanted[:, index].std() / found[:, index].std()
         share = (wanted[:, index] > 0.5).float().mean()
-        if share < 0.2:  # rare
-            whiten[index, index] = 0.5 / found[:, index].quantile(1 - share)
+        cut = found[:, index].quantile(1 - share)
+        whiten[index, index] = spread
+        mean[index] = cut - 0.5 / spread  # the cut comes to lie at one half
     linear = read @ whiten @ axes  # w -> the w of the whitened code
-    shift = offset - (offset @ read + mean) @ whiten @ axes
+    shift = -mean @ whiten @ axes
     for index in range(generator.num_layers):
         style = generator.synthesis.get_submodule(f"layer{index}").style
         style.bias += (shift @ style.weight.T) * style.weight_scale

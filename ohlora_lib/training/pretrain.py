@@ -89,7 +89,7 @@ def pretrain_adversarial(
         generator, discriminator, open_pool(pool), axes, settings, state, device
     )
     average = average.cpu()
-    calibrate_styles(average, axes, torch.zeros(generator.w_dim), seed)
+    calibrate_styles(average, axes, seed)
     save_network(generator_path, average, {"phase": "adversarial", "seed": seed})
     save_network(discriminator_path, discriminator, {"phase": "adversarial", "seed": seed})
 
