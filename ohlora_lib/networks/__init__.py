@@ -15,7 +15,10 @@ from ohlora_lib.store.checkpoints import read_checkpoint, save_checkpoint
 NETWORKS = {
     "annotator": "annotator.Annotator",
     "attribute_cnn": "attribute_cnn.AttributeCNN",
+    "crop_discriminator": "crop_discriminator.CropDiscriminator",
     "face_parser": "face_parser.FaceParser",
+    "property_cnn": "property_cnn.PropertyCNN",
+    "score_encoder": "score_encoder.ScoreEncoder",
     "stylegan_discriminator": "stylegan_discriminator.StyleGANDiscriminator",
     "stylegan_generator": "stylegan_generator.StyleGANGenerator",
 }

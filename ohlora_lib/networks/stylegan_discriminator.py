@@ -25,7 +25,7 @@ from ohlora_lib.networks.stylegan_layers import (
     rescaling_kernel,
 )
 
-LABEL_MODES = ("product", "concat")
+LABEL_MODES = ("product", "concat", "auxiliary")
 
 
 def minibatch_group(batch: int, largest: int) -> int:
@@ -101,7 +101,8 @@ class StyleGANDiscriminator(nn.Module):
         label_dim: width of the label; 0 for none.
         label_mode: "product": the last layer gives one logit per label number and the result is
             their sum weighted by the label (GenForce); "concat": the label joins the features
-            before the last layer (the fine-tunes).
+            before the last layer (the published fine-tunes); "auxiliary": the last layer tells the
+            label beside one logit (the corrected ones; Odena et al. 2017).
         minibatch_std_group: largest group of the minibatch standard deviation.
         fused_scale: accepted so that one set of arguments builds both networks; both values compute
             the same here.
@@ -150,12 +151,12 @@ class StyleGANDiscriminator(nn.Module):
             else:
                 last = MinibatchStdConvLayer(channels, channels, minibatch_std_group)
                 joined = label_dim if label_mode == "concat" else 0
-                logits = label_dim if label_mode == "product" and label_dim else 1
+                outputs = {"product": max(label_dim, 1), "concat": 1, "auxiliary": 1 + label_dim}
                 self.add_module(f"layer{2 * block}", last)
                 self.add_module(f"layer{2 * block + 1}", Dense(16 * channels, channels))
                 self.add_module(
                     f"layer{2 * block + 2}",
-                    Dense(channels + joined, logits, gain=1.0, activation=False),
+                    Dense(channels + joined, outputs[label_mode], gain=1.0, activation=False),
                 )
 
     def config(self) -> dict:
@@ -200,8 +201,13 @@ class StyleGANDiscriminator(nn.Module):
     def logits(
         self, image: Tensor, label: Tensor | None = None, lod: float | None = None
     ) -> Tensor:
-        """Return the last layer's output: [N, label_dim] in mode "product", else [N, 1]."""
-        if self.label_dim:
+        """Return the last layer's output.
+
+        Returns:
+            [N, label_dim] in mode "product"; [N, 1 + label_dim] in mode "auxiliary", which takes no
+            label: the logit, then the label it reads from the picture; else [N, 1].
+        """
+        if self.label_dim and self.label_mode != "auxiliary":
             if label is None or label.shape != (len(image), self.label_dim):
                 found = None if label is None else list(label.shape)
                 raise ValueError(f"label must be [{len(image)}, {self.label_dim}], got {found}")
@@ -231,4 +237,4 @@ class StyleGANDiscriminator(nn.Module):
         logits = self.logits(image, label, lod)
         if self.label_dim and self.label_mode == "product":
             return (logits * label).sum(dim=1, keepdim=True)
-        return logits
+        return logits[:, :1]

@@ -1,0 +1,274 @@
+"""Trains the property score CNN on segmentation scores (spec section 5.2), and lets it score."""
+
+import copy
+import hashlib
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ohlora_lib.errors import InputError
+from ohlora_lib.networks.property_cnn import OUTPUTS, PropertyCNN
+from ohlora_lib.seeds import derive_seed, rng
+from ohlora_lib.training.state import TrainingState, locked
+
+UNSTABLE = OUTPUTS.index("background_std")  # left out of the loss that stops a training
+
+
+@dataclass(frozen=True)
+class PropertyOptions:
+    """How the network is trained; the published values, where ours differ, in brackets."""
+
+    learning_rate: float = 1.5e-3  # AdamW; one cosine down to 0 over all epochs [5e-5, swinging]
+    batch: int = 32  # images per step; a third faster than [16]
+    epochs: int = 12  # passes over the training images at most [128 run]
+    patience: int = 4  # epochs without a better validation loss before stopping [20]
+    validation_share: float = 0.1  # of the images, never trained on
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The best epoch's network and how it got there."""
+
+    network: PropertyCNN  # in eval mode
+    best_epoch: int  # from 1
+    history: list[dict]  # per epoch: losses and correlations, see `validate`
+
+
+def split(count: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Split rows 0..count-1 at random.
+
+    Returns:
+        Rows to train on and rows to validate on, ascending; at least 2 of these.
+
+    Raises:
+        InputError: too few rows.
+    """
+    held_out = max(round(count * share), 2)
+    if count < 2 * held_out:
+        raise InputError(
+            f"only {count} images have property scores, too few to train the property CNN; "
+            "generate more images (populations.*.images) or filter less (populations.*.filter)"
+        )
+    order = rng(seed, "split").permutation(count)
+    return np.sort(order[held_out:]), np.sort(order[:held_out])
+
+
+def train_property_cnn(
+    images: np.ndarray,
+    scores: np.ndarray,
+    train_rows: np.ndarray,
+    validation_rows: np.ndarray,
+    options: PropertyOptions,
+    seed: int,
+    state_directory: str | Path,
+    device: str = "cpu",
+) -> Trained:
+    """Train until the validation loss stops falling; resumes from `state_directory` after a kill.
+
+    The best epoch's network is then calibrated, see `calibrate`. No flips: pose has a sign.
+
+    Args:
+        images: uint8 [N, side, side, 3].
+        scores: [N, 7] z-scores in the order of `OUTPUTS`; NaN where one is missing, which then
+            counts in no loss.
+        train_rows: rows to learn from.
+        validation_rows: rows to judge by.
+        options: see `PropertyOptions`.
+        seed: of weights, order and dropout.
+        state_directory: where the state of every epoch goes.
+        device: torch device name.
+
+    Raises:
+        InputError: a property has no score at all among the rows to learn from or to judge by.
+        FloatingPointError: the loss is not finite; the last good state is kept.
+    """
+    for rows, purpose in ((train_rows, "learn from"), (validation_rows, "validate on")):
+        absent = np.isnan(scores[rows]).all(axis=0)
+        if absent.any():
+            raise InputError(
+                f"no image to {purpose} has a score of {OUTPUTS[int(absent.argmax())]}, "
+                "so the property CNN cannot learn it; generate more images (populations.*.images)"
+            )
+    scores = scores.astype(np.float32)
+    with torch.random.fork_rng(), locked(state_directory):
+        torch.manual_seed(derive_seed(seed, "weights"))
+        network = PropertyCNN(images.shape[1]).to(device)
+        best = copy.deepcopy(network).eval()
+        optimizer = torch.optim.AdamW(network.parameters(), options.learning_rate, fused=True)
+        data = hashlib.sha256()
+        for array in (images, scores, train_rows, validation_rows):
+            data.update(np.ascontiguousarray(array))
+        state = TrainingState(
+            state_directory,
+            {
+                **asdict(options),
+                "seed": seed,
+                "data": data.hexdigest(),
+                "network": network.config(),
+            },
+            {"network": network, "best": best},
+            {"optimizer": optimizer},
+        )
+        epoch, info = state.restore()
+        best_epoch, history = info.get("best_epoch", 0), info.get("history", [])
+        while epoch < options.epochs and epoch - best_epoch <= options.patience:
+            epoch += 1
+            train_loss = _train_epoch(
+                network, optimizer, images, scores, train_rows, options, epoch, seed
+            )
+            found = validate(scores[validation_rows], predict(network, images[validation_rows]))
+            if not np.isfinite([train_loss, found["loss"]]).all():
+                raise FloatingPointError(
+                    f"the loss is not finite in epoch {epoch}; the state before it is in "
+                    f"{state_directory}"
+                )
+            history.append({"epoch": epoch, "train_loss": train_loss, **found})
+            print(_status(history[-1], options.epochs), flush=True)
+            reached = "loss_without_background_std"
+            if not best_epoch or found[reached] < history[best_epoch - 1][reached]:
+                best_epoch = epoch
+                best.load_state_dict(network.state_dict())
+            state.save(epoch, {"best_epoch": best_epoch, "history": history})
+    calibrate(best, images[train_rows], scores[train_rows])
+    return Trained(best, best_epoch, history)
+
+
+@torch.inference_mode()
+def predict(network: PropertyCNN, images: np.ndarray, batch_size: int = 64) -> np.ndarray:
+    """Score pictures in eval mode.
+
+    The last batch is padded, so that a picture's scores do not depend on how many come with it.
+
+    Args:
+        network: on any device.
+        images: uint8 [N, side, side, 3].
+        batch_size: pictures scored at once.
+
+    Returns:
+        float32 [N, 7] z-scores in the order of `OUTPUTS`.
+    """
+    network.eval()
+    device = next(network.parameters()).device
+    scores = np.empty((len(images), len(OUTPUTS)), np.float32)
+    for start in range(0, len(images), batch_size):
+        part = images[start : start + batch_size]
+        filled = np.resize(part, (batch_size, *part.shape[1:]))
+        scores[start : start + len(part)] = network(_pixels(filled, device)).cpu()[: len(part)]
+    return scores
+
+
+def validate(scores: np.ndarray, found: np.ndarray) -> dict[str, float]:
+    """Compare answers with scores, leaving out missing scores.
+
+    Args:
+        scores: [N, 7], NaN where missing.
+        found: [N, 7].
+
+    Returns:
+        `loss`, the mean over the properties of their mean squared errors,
+        `loss_without_background_std`, and `corr_<property>`.
+    """
+    errors = np.nanmean((found - scores) ** 2, axis=0, dtype=np.float64)
+    rest = np.delete(errors, UNSTABLE)
+    correlations = {
+        f"corr_{name}": agreement(scores[:, column], found[:, column])["correlation"]
+        for column, name in enumerate(OUTPUTS)
+    }
+    return {
+        "loss": float(errors.mean()),
+        "loss_without_background_std": float(rest.mean()),
+        **correlations,
+    }
+
+
+def agreement(scores: np.ndarray, found: np.ndarray) -> dict[str, float]:
+    """Return correlation, mean absolute and root mean squared error of pairs without NaN.
+
+    The correlation is NaN where it is not defined, and so is all without pairs.
+    """
+    known = np.isfinite(scores) & np.isfinite(found)
+    scores, found = scores[known].astype(np.float64), found[known].astype(np.float64)
+    if not len(scores):
+        return dict.fromkeys(("correlation", "mae", "rmse"), math.nan)
+    varied = len(scores) > 1 and np.ptp(scores) > 0 and np.ptp(found) > 0
+    return {
+        "correlation": float(np.corrcoef(scores, found)[0, 1]) if varied else math.nan,
+        "mae": float(np.abs(found - scores).mean()),
+        "rmse": float(np.sqrt(((found - scores) ** 2).mean())),
+    }
+
+
+@torch.no_grad()
+def calibrate(network: PropertyCNN, images: np.ndarray, scores: np.ndarray) -> None:
+    """Scale and shift each output so that it fits the scores best, in eval mode.
+
+    Dropout makes a network learn answers that are up to a tenth too large or small without it.
+
+    Args:
+        network: changed in place: the last layers' weights and biases.
+        images: uint8 [N, side, side, 3], those it has learnt from.
+        scores: [N, 7], NaN where missing.
+    """
+    found = predict(network, images).astype(np.float64)
+    for branch in network.branches():
+        for row, name in enumerate(branch.outputs):
+            column = OUTPUTS.index(name)
+            known = np.isfinite(scores[:, column])
+            x, y = found[known, column], scores[known, column].astype(np.float64)
+            if x.var() < 1e-6:
+                continue
+            slope = float(((x - x.mean()) * (y - y.mean())).mean() / x.var())
+            branch.fc_final.weight[row] *= slope
+            branch.fc_final.bias[row] *= slope
+            branch.fc_final.bias[row] += float(y.mean() - slope * x.mean())
+
+
+def _train_epoch(
+    network: PropertyCNN,
+    optimizer: torch.optim.Optimizer,
+    images: np.ndarray,
+    scores: np.ndarray,
+    rows: np.ndarray,
+    options: PropertyOptions,
+    epoch: int,
+    seed: int,
+) -> float:
+    """Pass once over the rows and return the mean squared error over all scores there are."""
+    stream = derive_seed(seed, "epoch", epoch)
+    torch.manual_seed(stream)  # dropout
+    order = rng(stream).permutation(rows)
+    device = next(network.parameters()).device
+    network.train()
+    total = count = 0.0
+    for start in range(0, len(order), options.batch):
+        part = order[start : start + options.batch]
+        done = (epoch - 1 + start / len(order)) / options.epochs
+        for group in optimizer.param_groups:
+            group["lr"] = 0.5 * options.learning_rate * (1 + math.cos(math.pi * done))
+        wanted = torch.from_numpy(scores[part]).to(device)
+        known = wanted.isfinite()
+        errors = (network(_pixels(images[part], device)) - wanted)[known].square()
+        loss = errors.sum() / max(errors.numel(), 1)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        total += errors.sum().item()
+        count += errors.numel()
+    return total / count
+
+
+def _pixels(images: np.ndarray, device: str | torch.device) -> Tensor:
+    """uint8 [N, side, side, 3] to float [N, 3, side, side] in [-1, 1], channels last in memory."""
+    return torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def _status(row: dict, epochs: int) -> str:
+    """Return one aligned line about an epoch."""
+    losses = f"train {row['train_loss']:.4f}    validation {row['loss']:.4f}"
+    losses += f"    without background_std {row['loss_without_background_std']:.4f}"
+    correlations = "  ".join(f"{name} {row[f'corr_{name}']:.3f}" for name in OUTPUTS)
+    return f"epoch {row['epoch']:3d}/{epochs}    {losses}    correlation: {correlations}"

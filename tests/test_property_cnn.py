@@ -1,0 +1,414 @@
+"""The property CNN: published layout, crops, training, scoring, its figure."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from ohlora_lib.errors import InputError
+from ohlora_lib.networks import load_network, save_network
+from ohlora_lib.networks.property_cnn import BRANCHES, OUTPUTS, PropertyBranch, PropertyCNN
+from ohlora_lib.populations.property_cnn import (
+    PUBLISHED,
+    read_scores,
+    score_property_cnn,
+    train_property_cnn,
+)
+from ohlora_lib.reporting.property_cnn import plot_property_cnn
+from ohlora_lib.scores import ALGORITHMS
+from ohlora_lib.store.shards import write_image_shard
+from ohlora_lib.store.tables import read_json, read_table, write_table
+from ohlora_lib.training import property_cnn
+from ohlora_lib.training.property_cnn import PropertyOptions, agreement, calibrate, predict, split
+
+LAYOUTS = Path(__file__).parent / "fixtures" / "published_layouts" / "state_dicts.json"
+FILE = "stylegan_gen_fine_tuned_v2_cnn.pth (property score CNN, 7 scores)"
+CROPS = {  # rows, columns seen at 256 pixels, and the outputs told from them
+    "eyes": ((96, 144), (64, 192), (0,)),
+    "mouth": ((160, 208), (96, 160), (3,)),
+    "pose": ((112, 160), (88, 168), (4,)),
+    "hair_color": ((0, 256), (0, 256), (1,)),
+    "hair_length": ((128, 256), (0, 256), (2,)),
+    "background": ((0, 128), (0, 256), (5, 6)),
+}
+PARAMETERS = {  # at 256 pixels
+    "eyes": 1_965_697,
+    "mouth": 917_121,
+    "pose": 3_030_785,
+    "hair_color": 1_605_505,
+    "hair_length": 1_998_721,
+    "background": 1_998_978,
+}
+FACES = 60
+
+
+class Killed(BaseException):
+    """Stands for a kill in the middle of a training."""
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+# ---- network
+
+
+def test_is_the_published_network_at_256():
+    layout = json.loads(LAYOUTS.read_text())[FILE]
+    network = PropertyCNN(256).eval()
+    assert {key: list(tensor.shape) for key, tensor in network.state_dict().items()} == layout
+    assert list(network.state_dict()) == list(layout)
+    assert sum(tensor.numel() for tensor in network.parameters()) == 11_516_807
+    for name, branch in zip(BRANCHES, network.branches(), strict=True):
+        assert sum(tensor.numel() for tensor in branch.parameters()) == PARAMETERS[name]
+    network.load_state_dict({key: torch.zeros(shape) for key, shape in layout.items()})
+    assert network(torch.rand(1, 3, 256, 256)).tolist() == [[0.0] * 7]
+
+
+def test_outputs_are_the_seven_scores_in_their_order():
+    assert OUTPUTS == ALGORITHMS["v1"]
+    network = PropertyCNN(64).eval()
+    with torch.no_grad():
+        for branch in network.branches():
+            branch.fc_final.weight.zero_()
+            names = torch.tensor([float(OUTPUTS.index(name)) for name in branch.outputs])
+            branch.fc_final.bias.copy_(names)
+    assert network(torch.rand(2, 3, 64, 64)).tolist() == [[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0]] * 2
+
+
+@pytest.mark.parametrize("resolution", [64, 256])
+@pytest.mark.parametrize("name", BRANCHES)
+def test_every_output_sees_its_crop_and_nothing_else(name, resolution):
+    network = PropertyCNN(resolution).eval()
+    rows, columns, outputs = CROPS[name]
+    rows, columns = (
+        slice(*(edge * resolution // 256 for edge in each)) for each in (rows, columns)
+    )
+    outside = torch.ones(resolution, resolution, dtype=torch.bool)
+    outside[rows, columns] = False
+    for output in outputs:
+        image = torch.rand(1, 3, resolution, resolution, requires_grad=True)
+        network(image)[:, output].sum().backward()
+        seen = image.grad.abs().sum(dim=(0, 1)) > 0
+        assert not seen[outside].any()
+        assert seen[rows, columns].float().mean() > 0.8
+
+
+def test_a_branch_alone_does_what_it_does_inside():
+    network = PropertyCNN(64).eval()
+    image = torch.rand(2, 3, 64, 64)
+    found = network(image)
+    for name, (_, _, outputs) in CROPS.items():
+        branch = PropertyBranch(name, 64).eval()
+        branch.load_state_dict(network.get_submodule(f"{name}_score_cnn").state_dict())
+        assert torch.equal(branch(image), found[:, list(outputs)])
+
+
+@pytest.mark.parametrize("resolution", [32, 64, 96, 128, 224])
+def test_small_family_is_fast(resolution):
+    network = PropertyCNN(resolution).eval()
+    products = []
+    for module in network.modules():
+        if isinstance(module, torch.nn.Conv2d | torch.nn.Linear):
+            module.register_forward_hook(
+                lambda m, _i, out: products.append(out.numel() * m.weight[0].numel())
+            )
+    with torch.inference_mode():
+        found = network(torch.rand(1, 3, resolution, resolution))
+    assert found.shape == (1, 7) and found.isfinite().all()
+    assert sum(products) < 8e6 * max(1, (resolution / 64) ** 2)
+
+
+def test_dropout_only_in_training_mode():
+    network = PropertyCNN(64)
+    image = torch.rand(2, 3, 64, 64)
+    assert not torch.equal(network.train()(image), network(image))
+    assert torch.equal(network.eval()(image), network(image))
+
+
+def test_checkpoint_round_trip(tmp_path):
+    network = PropertyCNN(64, dropout=0.3).eval()
+    save_network(tmp_path / "cnn.safetensors", network)
+    loaded = load_network(tmp_path / "cnn.safetensors", "property_cnn")
+    image = torch.rand(2, 3, 64, 64)
+    assert loaded.config() == network.config() and torch.equal(loaded(image), network(image))
+
+
+def test_refuses_wrong_arguments():
+    with pytest.raises(ValueError, match="resolution"):
+        PropertyCNN(72)
+    with pytest.raises(ValueError, match="name must be one of"):
+        PropertyBranch("nose", 64)
+    with pytest.raises(ValueError, match="image must be"):
+        PropertyCNN(64)(torch.rand(1, 3, 32, 32))
+
+
+# ---- training
+
+
+def toy(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return noisy pictures and scores: the brightness of each property's crop."""
+    draw = np.random.default_rng(seed)
+    scores = draw.normal(size=(count, 7)).clip(-2, 2)
+    images = draw.integers(100, 156, (count, 64, 64, 3)).astype(float)
+    images[:, 2:20] += 30 * scores[:, 5, None, None, None]  # background
+    images[:, 24:36, 16:48, 0] += 40 * scores[:, 0, None, None]  # eyes
+    images[:, 42:50, 26:38, 1] += 40 * scores[:, 3, None, None]  # mouth
+    images[:, 52:] += 30 * scores[:, 2, None, None, None]  # hair length
+    return images.clip(0, 255).astype(np.uint8), scores
+
+
+def fit(folder, images, scores, seed=0, **options) -> property_cnn.Trained:
+    train, validation = split(len(images), 0.1, seed)
+    return property_cnn.train_property_cnn(
+        images, scores, train, validation, PropertyOptions(**options), seed, folder
+    )
+
+
+def same_weights(first: torch.nn.Module, second: torch.nn.Module) -> bool:
+    states = first.state_dict(), second.state_dict()
+    return all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_split_is_seeded_and_complete():
+    train, validation = split(100, 0.1, 7)
+    assert len(validation) == 10 and sorted([*train, *validation]) == list(range(100))
+    assert np.array_equal(validation, split(100, 0.1, 7)[1])
+    assert not np.array_equal(validation, split(100, 0.1, 8)[1])
+    with pytest.raises(InputError, match="only 3 images have property scores"):
+        split(3, 0.1, 0)
+
+
+def test_learns_what_is_visible(tmp_path):
+    trained = fit(tmp_path, *toy(160), epochs=2, batch=8)
+    assert not trained.network.training and len(trained.history) == 2
+    found = trained.history[trained.best_epoch - 1]
+    for name in ("eyes", "hair_length", "mouth", "background_mean"):
+        assert found[f"corr_{name}"] > 0.85, found
+    losses = [row["loss_without_background_std"] for row in trained.history]
+    assert losses.index(min(losses)) == trained.best_epoch - 1
+    images, scores = toy(100, seed=9)
+    answers = predict(trained.network, images)
+    assert np.corrcoef(answers[:, 0], scores[:, 0])[0, 1] > 0.85
+    part = predict(trained.network, images[:10])
+    assert np.array_equal(part, answers[:10])
+
+
+def test_a_killed_training_goes_on_to_the_same_weights(tmp_path, monkeypatch):
+    images, scores = toy(FACES)
+    straight = fit(tmp_path / "a", images, scores, epochs=3)
+    usual = property_cnn.validate
+    calls = []
+
+    def killed(*arguments):
+        calls.append(None)
+        if len(calls) == 2:
+            raise Killed
+        return usual(*arguments)
+
+    monkeypatch.setattr(property_cnn, "validate", killed)
+    with pytest.raises(Killed):
+        fit(tmp_path / "b", images, scores, epochs=3)
+    resumed = fit(tmp_path / "b", images, scores, epochs=3)
+    assert len(calls) == 4  # the first epoch was not repeated
+    assert resumed.history == straight.history and resumed.best_epoch == straight.best_epoch
+    assert same_weights(resumed.network, straight.network)
+    again = fit(tmp_path / "b", images, scores, epochs=3)  # finished before
+    assert len(calls) == 4 and same_weights(again.network, straight.network)
+    fit(tmp_path / "b", images, scores, seed=1, epochs=1)  # another seed starts anew
+    assert len(calls) == 5
+
+
+def test_stops_when_validation_does_not_improve(tmp_path, monkeypatch):
+    losses = iter([3.0, 2.0, 2.5, 2.5, 2.5, 1.0])
+    answer = {"loss": 9.0} | {f"corr_{name}": 0.0 for name in OUTPUTS}
+
+    def validate(*_):
+        return {**answer, "loss_without_background_std": next(losses)}
+
+    monkeypatch.setattr(property_cnn, "validate", validate)
+    trained = fit(tmp_path, *toy(20), epochs=6, patience=1)
+    assert (trained.best_epoch, len(trained.history)) == (2, 4)
+
+
+def test_missing_scores_do_not_count(tmp_path):
+    images, scores = toy(40)
+    holes = np.random.default_rng(1).random(scores.shape) < 0.3
+    holes[:, 4] = False
+    first = fit(tmp_path / "a", images, np.where(holes, np.nan, scores), epochs=1)
+    assert np.isfinite([first.history[0]["loss"], first.history[0]["train_loss"]]).all()
+    scores[:, 0] = np.nan
+    with pytest.raises(InputError, match="no image to learn from has a score of eyes"):
+        fit(tmp_path / "b", images, scores, epochs=1)
+
+
+def test_the_gradient_of_a_missing_score_is_none(tmp_path):
+    images, scores = toy(40)
+    scores[::2, 3] = np.nan
+    trained = fit(tmp_path / "a", images, scores, epochs=1)
+    images[::2, 40:52, 24:40] = 0  # the mouths of faces without a mouth score
+    other = fit(tmp_path / "b", images, scores, epochs=1)
+    states = (
+        each.network.get_submodule("mouth_score_cnn").conv1[0].weight for each in (trained, other)
+    )
+    assert torch.equal(*states)
+
+
+def test_calibration_scales_and_shifts_to_the_scores():
+    network = PropertyCNN(64).eval()
+    images, _ = toy(50)
+    wanted = 3 * predict(network, images).astype(np.float64) - 1
+    wanted[::3, 2] = np.nan
+    calibrate(network, images, wanted)
+    found = predict(network, images)
+    assert np.allclose(found, np.where(np.isnan(wanted), found, wanted), atol=1e-3)
+
+
+def test_agreement_of_scores():
+    found = agreement(np.array([0.0, 1, 2, np.nan]), np.array([1.0, 2, 3, 4]))
+    assert found == pytest.approx({"correlation": 1, "mae": 1, "rmse": 1})
+    assert np.isnan(agreement(np.zeros(3), np.arange(3.0))["correlation"])
+    assert np.isnan(agreement(np.array([np.nan]), np.ones(1))["mae"])
+
+
+# ---- artefacts
+
+
+@pytest.fixture(scope="module")
+def population(tmp_path_factory) -> Path:
+    """Write 60 faces in two shards, scores of all but two of the 50 kept ones."""
+    folder = tmp_path_factory.mktemp("results") / "original"
+    images, scores = toy(FACES)
+    ids = np.arange(FACES)
+    for index, part in enumerate(np.array_split(ids, 2)):
+        path = folder / f"images/shard-{index:05d}.parquet"
+        write_image_shard(path, part, part, np.zeros((len(part), 4)), images[part])
+    kept = ids[ids % 6 != 5]
+    write_table(folder / "filtered.parquet", pd.DataFrame({"id": kept}))
+    table = pd.DataFrame(scores.round(4), columns=[f"{name}_score" for name in OUTPUTS])
+    table["hairstyle_score"] = 0.0
+    table.insert(0, "id", ids)
+    table = table[table["id"].isin(kept[2:])]
+    table.iloc[7, 4] = np.nan
+    write_table(folder / "all_scores_v2.csv", table)
+    return folder
+
+
+def shards(population: Path) -> list[Path]:
+    return sorted((population / "images").iterdir())
+
+
+def train(population: Path, folder: Path, scores: Path | None = None) -> None:
+    train_property_cnn(
+        shards(population),
+        scores or population / "all_scores_v2.csv",
+        folder / "property_cnn.safetensors",
+        folder / "train_log.csv",
+        folder / "validation_ids.parquet",
+        folder / "state",
+        "original",
+        {"epochs": 2, "validation_share": 0.2},
+        seed=5,
+    )
+
+
+def score(population: Path, folder: Path) -> None:
+    score_property_cnn(
+        shards(population),
+        population / "filtered.parquet",
+        population / "all_scores_v2.csv",
+        folder / "property_cnn.safetensors",
+        folder / "train_log.csv",
+        folder / "validation_ids.parquet",
+        folder / "all_scores_v2_cnn.csv",
+        folder / "metrics.json",
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(population, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("cnn")
+    train(population, folder)
+    score(population, folder)
+    return folder
+
+
+def test_artefacts(population, trained):
+    network = load_network(trained / "property_cnn.safetensors", "property_cnn")
+    log = read_table(trained / "train_log.csv")
+    assert log["epoch"].tolist() == [1, 2]
+    correlations = [f"corr_{name}" for name in OUTPUTS]
+    columns = ["epoch", "train_loss", "loss", "loss_without_background_std", *correlations]
+    assert list(log) == columns
+    table = read_table(trained / "all_scores_v2_cnn.csv")
+    assert list(table) == ["id", *[f"{name}_score" for name in OUTPUTS]]
+    kept = read_table(population / "filtered.parquet")["id"]
+    assert table["id"].tolist() == kept.tolist()  # also those without a segmentation score
+    images, _ = toy(FACES)
+    assert np.allclose(table.iloc[:, 1:], predict(network, images[kept]), atol=1e-4)
+    held_out = read_table(trained / "validation_ids.parquet")["id"]
+    ids, scores = read_scores(population / "all_scores_v2.csv")
+    assert len(held_out) == round(0.2 * len(ids)) and set(held_out) <= set(ids)
+    metrics = read_json(trained / "metrics.json")
+    assert metrics["images"] == {"train": len(ids) - len(held_out), "validation": len(held_out)}
+    assert metrics["epochs"] == 2 and metrics["best_epoch"] in (1, 2)
+    assert metrics["published"] == PUBLISHED and list(PUBLISHED["all"]) == list(OUTPUTS)
+    answers = table.set_index("id").loc[held_out]
+    wanted = scores[np.isin(ids, held_out), 0]
+    expected = np.abs(answers["eyes_score"].to_numpy() - wanted).mean()
+    assert metrics["validation"]["eyes"]["mae"] == pytest.approx(expected)
+
+
+def test_the_same_seed_gives_the_same_bytes(population, trained, tmp_path):
+    train(population, tmp_path)
+    score(population, tmp_path)
+    for name in ("property_cnn.safetensors", "train_log.csv", "all_scores_v2_cnn.csv"):
+        assert (tmp_path / name).read_bytes() == (trained / name).read_bytes(), name
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda table: table.drop(columns="mouth_score"), "lacks the column mouth_score"),
+        (lambda table: table.assign(id=table["id"] + 40), "lacks"),
+        (lambda table: pd.concat([table, table[3:4]]), "has the id 6 twice"),
+        (lambda table: table.assign(eyes_score="high"), "has text in the column eyes_score"),
+        (lambda table: table[:3], "only 3 images have property scores"),
+    ],
+)
+def test_bad_scores_are_refused_in_a_sentence(population, tmp_path, change, sentence):
+    write_table(tmp_path / "scores.csv", change(read_table(population / "all_scores_v2.csv")))
+    with pytest.raises(InputError) as info:
+        train(population, tmp_path, tmp_path / "scores.csv")
+    assert sentence in str(info.value) and "\n" not in str(info.value)
+    assert not (tmp_path / "property_cnn.safetensors").exists()
+
+
+def test_a_figure_is_drawn(population, trained, tmp_path):
+    def draw(name: str, metrics: Path) -> bytes:
+        plot_property_cnn(
+            tmp_path / name,
+            population / "all_scores_v2.csv",
+            trained / "all_scores_v2_cnn.csv",
+            trained / "validation_ids.parquet",
+            trained / "train_log.csv",
+            metrics,
+        )
+        return (tmp_path / name).read_bytes()
+
+    assert draw("a.png", trained / "metrics.json") == draw("b.png", trained / "metrics.json")
+    picture = cv2.imread(str(tmp_path / "a.png"))
+    assert min(picture.shape[:2]) > 600 and picture.std() > 5
+    text = (trained / "metrics.json").read_text()
+    document = json.loads(text)
+    document["validation"]["pose"]["correlation"] = None
+    (tmp_path / "metrics.json").write_text(json.dumps(document))
+    draw("c.png", tmp_path / "metrics.json")

@@ -1,0 +1,20 @@
+"""Rule score_property_cnn: the property CNN scores all kept images."""
+
+from ohlora_lib.jobs import start_job
+
+start_job(snakemake.log[0], snakemake.threads)
+
+from ohlora_lib.networks.device import default_device
+from ohlora_lib.populations.property_cnn import score_property_cnn
+
+score_property_cnn(
+    snakemake.input.images,
+    snakemake.input.kept,
+    snakemake.input.scores,
+    snakemake.input.weights,
+    snakemake.input.log,
+    snakemake.input.validation,
+    snakemake.output.csv,
+    snakemake.output.metrics,
+    device=default_device(),
+)

@@ -1,0 +1,21 @@
+"""Rule train_property_cnn: the network that tells the property scores."""
+
+from ohlora_lib.jobs import start_job
+
+start_job(snakemake.log[0], snakemake.threads)
+
+from ohlora_lib.networks.device import default_device
+from ohlora_lib.populations.property_cnn import train_property_cnn
+
+train_property_cnn(
+    snakemake.input.images,
+    snakemake.input.scores,
+    snakemake.output.weights,
+    snakemake.output.log,
+    snakemake.output.validation,
+    state_directory=snakemake.params.state,
+    population=snakemake.params.population,
+    options=snakemake.params.options,
+    seed=snakemake.params.seed,
+    device=default_device(),
+)
