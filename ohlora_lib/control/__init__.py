@@ -1,0 +1,1 @@
+"""Models that a person or a protocol can drive: latents and requested scores in, pictures out."""

@@ -1,0 +1,165 @@
+"""FineTune-v1, v4, v5-1 and v5-3: generator against discriminator (spec sections 6, 9, 10)."""
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ohlora_lib.networks import save_network
+from ohlora_lib.networks.crop_discriminator import BRANCHES, CropDiscriminator
+from ohlora_lib.training.finetune.conditioning import conditional_discriminator
+from ohlora_lib.training.finetune.drawing import content_loss, draw_faces, requested_labels
+from ohlora_lib.training.finetune.faces import jittered, to_float
+from ohlora_lib.training.finetune.objective import (
+    Material,
+    generator_optimizer,
+    generator_step,
+    other_optimizer,
+)
+from ohlora_lib.training.finetune.options import FinetuneOptions
+
+
+class AdversarialObjective:
+    """Non-saturating logistic loss with R1, the discriminator seeing the label one way or another.
+
+    Args:
+        material: with a discriminator, unless that of three crops is asked for.
+        options: see `FinetuneOptions`.
+        seed: not used; all randomness is torch's global stream.
+    """
+
+    def __init__(self, material: Material, options: FinetuneOptions, seed: int) -> None:
+        self.material, self.options = material, options
+        self.generator = material.generator
+        self.discriminator = _discriminator(material, options).to(material.device).train()
+        self.learning = _trainable(self.discriminator, options.discriminator_trainable)
+        if isinstance(self.discriminator, CropDiscriminator):
+            self.discriminator.train(options.judge_dropout)
+        self.trained = {"generator": self.generator}
+        self.modules = {"generator": self.generator, "discriminator": self.discriminator}
+        beta = 0.0  # as in StyleGAN: momentum makes the two chase each other
+        self.g_optimizer = generator_optimizer(self.generator, options, beta)
+        self.d_optimizer = other_optimizer(self.learning, options, beta)
+        self.optimizers = {"generator": self.g_optimizer, "discriminator": self.d_optimizer}
+        self.last_g: float | None = None
+
+    def learn(self, step: int) -> dict[str, float]:
+        """One batch: discriminator steps, then generator steps; see `Objective`."""
+        options, faces = self.options, self.material.faces
+        device = self.material.device
+        rows = torch.randint(len(faces.images), (options.batch,)).numpy()
+        real = to_float(faces.images[rows], device)
+        if options.color_jitter:
+            real = jittered(real, options.color_jitter)
+        own = torch.from_numpy(faces.labels[rows]).to(device)
+        losses: dict[str, float] = {}
+        d_steps = g_steps = 0
+        for _ in range(options.max_d_steps):
+            losses |= self._discriminator_step(real, own, step)
+            d_steps += 1
+            if self.last_g is None or losses["loss_d"] < 1.5 * self.last_g:
+                break
+        if step >= options.warmup:
+            for _ in range(options.max_g_steps):
+                losses |= self._generator_step(own)
+                g_steps += 1
+                if losses["loss_g"] < 2 * losses["loss_d"]:
+                    break
+            self.last_g = losses["loss_g"]
+        return {**losses, "g_steps": g_steps, "d_steps": d_steps}
+
+    def write(self, folder: Path, networks: dict[str, nn.Module], provenance: dict) -> None:
+        """Write the discriminator; see `Objective`."""
+        save_network(folder / "discriminator.safetensors", self.discriminator, provenance)
+
+    def _discriminator_step(self, real: Tensor, own: Tensor, step: int) -> dict[str, float]:
+        options = self.options
+        wanted = requested_labels(own, options)
+        with torch.no_grad():
+            fake, _ = draw_faces(self.generator, self._latents(len(real)), wanted, options)
+        penalised = step % options.r1_every == 0
+        real = real.detach().requires_grad_(penalised)
+        logit, scores = self._judge(real, own)
+        fake_logit, _ = self._judge(fake, wanted)
+        loss = F.softplus(fake_logit).mean() + F.softplus(-logit).mean()
+        losses = {"real_above_fake": (logit > fake_logit).float().mean().item()}
+        if penalised:
+            (gradient,) = torch.autograd.grad(logit.sum(), real, create_graph=True)
+            penalty = gradient.square().sum(dim=(1, 2, 3)).mean()
+            loss = loss + 0.5 * options.r1_gamma * options.r1_every * penalty
+        losses["loss_d"] = loss.item()
+        if options.auxiliary:
+            told = F.mse_loss(scores, own)
+            losses["loss_told"] = told.item()
+            loss = loss + options.auxiliary * told
+        self.d_optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.d_optimizer.step()
+        return losses
+
+    def _generator_step(self, own: Tensor) -> dict[str, float]:
+        options = self.options
+        wanted, z = requested_labels(own, options), self._latents(len(own))
+        fake, w = draw_faces(self.generator, z, wanted, options)
+        for parameter in self.learning:
+            parameter.requires_grad_(False)
+        logit, scores = self._judge(fake, wanted)
+        for parameter in self.learning:
+            parameter.requires_grad_(True)
+        loss = F.softplus(-logit).mean()
+        losses = {"loss_g": loss.item()}
+        if options.auxiliary:
+            obeyed = F.mse_loss(scores, wanted)
+            losses["loss_obeyed"] = obeyed.item()
+            loss = loss + options.auxiliary * obeyed
+        if options.content:
+            content = content_loss(w, z, self.material.base)
+            losses["loss_content"] = content.item()
+            loss = loss + options.content * content
+        generator_step(self.g_optimizer, loss, options)
+        return losses
+
+    def _judge(self, images: Tensor, label: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return logits [N, 1] and, with a second head, the scores it tells [N, K]."""
+        if not self.options.auxiliary:
+            return self.discriminator(images, label), None
+        outputs = self.discriminator.logits(images)
+        return outputs[:, :1], outputs[:, 1:]
+
+    def _latents(self, count: int) -> Tensor:
+        return torch.randn(count, self.generator.z_dim).to(self.material.device)
+
+
+def _discriminator(material: Material, options: FinetuneOptions) -> nn.Module:
+    """Return the discriminator to train: the given one with a label, or three crops' branches."""
+    if options.discriminator == "stylegan":
+        return conditional_discriminator(material.discriminator, options)
+    discriminator = CropDiscriminator(material.generator.resolution)
+    for name in BRANCHES:
+        branch = f"{name}_score_cnn"
+        weights = material.property_cnn.get_submodule(branch).state_dict()
+        discriminator.get_submodule(branch).load_state_dict(weights)
+    return discriminator
+
+
+def _trainable(discriminator: nn.Module, part: str) -> list[nn.Parameter]:
+    """Freeze all but a part of a discriminator and return that part's parameters.
+
+    Args:
+        discriminator: of either kind.
+        part: `all`; `last`, the block at 4 pixels of a StyleGAN discriminator; `head`, the two
+            dense layers of a crop discriminator.
+    """
+    discriminator.requires_grad_(False)
+    if part == "all":
+        chosen = list(discriminator.parameters())
+    elif part == "last":
+        block = 2 * (discriminator.log2 - 2)
+        layers = [discriminator.get_submodule(f"layer{block + i}") for i in range(3)]
+        chosen = [parameter for layer in layers for parameter in layer.parameters()]
+    else:
+        chosen = [*discriminator.fc1.parameters(), *discriminator.fc_final.parameters()]
+    for parameter in chosen:
+        parameter.requires_grad_(True)
+    return chosen

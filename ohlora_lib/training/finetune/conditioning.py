@@ -1,0 +1,98 @@
+"""Gives a generator or discriminator a label, keeping the weights that fit."""
+
+import torch
+from torch import nn
+
+from ohlora_lib.networks.stylegan_discriminator import StyleGANDiscriminator
+from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
+from ohlora_lib.training.finetune.options import FinetuneOptions
+
+
+@torch.no_grad()
+def conditional_generator(base: StyleGANGenerator, options: FinetuneOptions) -> StyleGANGenerator:
+    """Build the generator a fine-tune starts from; new weights come from torch's global seed.
+
+    The label goes behind z, so only the first mapping layer changes its width. Its columns for z
+    are kept (the published code restarts the whole layer). Those of the label, and the label's
+    embedding, are kept if the base has the same, else new.
+
+    Args:
+        base: with or without a label.
+        options: `labels`, `embedding`, `embedding_std`, `keep_weights`.
+
+    Returns:
+        A new generator; `base` is left as it is.
+    """
+    config = base.config() | {
+        "label_dim": len(options.labels),
+        "label_embed_dim": options.embedding,
+    }
+    generator = StyleGANGenerator(**config)
+    kept = base.state_dict()
+    first = kept.pop("mapping.dense0.weight")
+    embedding = kept.pop("mapping.label_weight", None)
+    generator.load_state_dict(kept, strict=False)
+    if generator.mapping.label_weight is not None:
+        generator.mapping.label_weight.mul_(options.embedding_std)
+    if options.keep_weights:
+        new = generator.mapping.dense0.weight
+        new[:, : base.z_dim] = first[:, : base.z_dim]
+        same = embedding is not None and embedding.shape == generator.mapping.label_weight.shape
+        if same:
+            new.copy_(first)
+            generator.mapping.label_weight.copy_(embedding)
+    return generator
+
+
+@torch.no_grad()
+def conditional_discriminator(
+    base: StyleGANDiscriminator, options: FinetuneOptions
+) -> StyleGANDiscriminator:
+    """Build the discriminator that FineTune-v1 and v4 start from.
+
+    Published: the label joins the features before the last dense layer. Being linear, that layer
+    can only add a number per label and never compares label and picture. Corrected
+    (`options.auxiliary` > 0): beside the logit, the last layer tells the scores of the picture
+    (Odena et al. 2017, "Conditional Image Synthesis with Auxiliary Classifier GANs").
+
+    Args:
+        base: with or without a label.
+        options: `labels`, `auxiliary`.
+
+    Returns:
+        A new discriminator; everything but the last layer is the base's.
+    """
+    mode = "auxiliary" if options.auxiliary else "concat"
+    config = base.config() | {
+        "label_dim": len(options.labels),
+        "label_mode": mode,
+        "minibatch_std_group": 16,
+    }
+    discriminator = StyleGANDiscriminator(**config)
+    last = f"layer{2 * discriminator.log2 - 2}."
+    kept = {key: value for key, value in base.state_dict().items() if not key.startswith(last)}
+    discriminator.load_state_dict(kept, strict=False)
+    return discriminator
+
+
+def generator_groups(generator: StyleGANGenerator, options: FinetuneOptions) -> list[dict]:
+    """Return the optimiser's groups of trained parameters, and freeze the others.
+
+    The mapping network stores its weights divided by lr_mul = 0.01; a step of the size that fits
+    the other layers would be a hundredth of what it needs (spec section 0.5).
+    """
+    generator.requires_grad_(False)
+    mapping = [value for name, value in generator.mapping.named_parameters() if "dense" in name]
+    multiplier = generator.config()["mapping_lr_mul"] if options.lr_by_multiplier else 1.0
+    groups = [{"params": mapping, "lr": options.lr / multiplier}]
+    others: list[nn.Parameter] = []
+    if generator.mapping.label_weight is not None:
+        others.append(generator.mapping.label_weight)
+    if options.trainable == "all":
+        others += generator.synthesis.parameters()
+    if others:
+        groups.append({"params": others, "lr": options.lr})
+    for group in groups:
+        for parameter in group["params"]:
+            parameter.requires_grad_(True)
+    return groups

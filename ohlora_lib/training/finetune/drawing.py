@@ -1,0 +1,81 @@
+"""How a fine-tune draws its faces, what it asks them for, and what its frozen judges read."""
+
+import torch
+from torch import Tensor, nn
+
+from ohlora_lib.networks.property_cnn import LAYOUTS, PropertyCNN
+from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
+from ohlora_lib.training.finetune.faces import quantised
+from ohlora_lib.training.finetune.options import FinetuneOptions
+
+
+def draw_faces(
+    generator: StyleGANGenerator, z: Tensor, label: Tensor, options: FinetuneOptions
+) -> tuple[Tensor, Tensor]:
+    """Draw faces as the version's recipe says.
+
+    Args:
+        generator: with a label.
+        z: [N, z_dim].
+        label: [N, K].
+        options: `style_mixing`, `fresh_noise`, `truncation_psi`, `truncation_samples`, `quantise`.
+
+    Returns:
+        Pictures [N, 3, R, R] and their w [N, w_dim] before mixing and truncation.
+    """
+    w = generator.mapping(z, label)
+    used = w
+    if options.truncation_psi != 1:
+        mean = conditional_mean(generator, label, options.truncation_samples)
+        used = mean + options.truncation_psi * (w - mean)
+    wp = generator.truncate(used)
+    if options.style_mixing and torch.rand(()).item() < options.style_mixing:
+        other = generator.mapping(torch.randn_like(z), label)
+        cut = int(torch.randint(1, generator.num_layers, ()))
+        wp = torch.cat([wp[:, :cut], generator.truncate(other)[:, cut:]], dim=1)
+    images = generator.synthesis(wp, randomize_noise=options.fresh_noise)
+    return quantised(images) if options.quantise else images, w
+
+
+def conditional_mean(generator: StyleGANGenerator, label: Tensor, samples: int) -> Tensor:
+    """Return the mean w of random latents under each label: [N, K] to [N, w_dim] (FineTune-v5)."""
+    z = torch.randn(samples, generator.z_dim, device=label.device)
+    pairs = z.repeat(len(label), 1), label.repeat_interleave(samples, dim=0)
+    return generator.mapping(*pairs).unflatten(0, (len(label), samples)).mean(dim=1)
+
+
+def requested_labels(own: Tensor, options: FinetuneOptions) -> Tensor:
+    """Return the scores to ask for: `own` [N, K] as published, else random ones, spread wider.
+
+    The protocols ask for up to 3.6 standard deviations, and for one property whatever the others
+    are; real faces hardly show that.
+    """
+    if options.label_scale == 0:
+        return own
+    return options.label_scale * torch.randn_like(own)
+
+
+def read_scores(judge: PropertyCNN, images: Tensor, names: tuple[str, ...]) -> Tensor:
+    """Return the named scores [N, len(names)] of pictures; only the branches needed run."""
+    found: dict[str, Tensor] = {}
+    for branch, layout in LAYOUTS.items():
+        if set(layout.outputs) & set(names):
+            scores = judge.get_submodule(f"{branch}_score_cnn")(images)
+            found |= zip(layout.outputs, scores.split(1, dim=1), strict=True)
+    return torch.cat([found[name] for name in names], dim=1)
+
+
+def content_loss(w: Tensor, z: Tensor, base: StyleGANGenerator) -> Tensor:
+    """How far w is from that of the starting generator, in units of that one's variance.
+
+    The starting generator is asked for average scores (all zeros) if it has a label.
+    """
+    with torch.no_grad():
+        label = torch.zeros(len(z), base.label_dim, device=z.device) if base.label_dim else None
+        start = base.mapping(z, label)
+    return (w - start).square().mean() / start.var(dim=0).mean()
+
+
+def freeze(module: nn.Module, dropout: bool) -> nn.Module:
+    """Make a judge frozen; with its dropout on, as published, if `dropout`."""
+    return module.requires_grad_(False).train(dropout)

@@ -1,0 +1,103 @@
+"""One fine-tune from files to files: what the rules of rules/finetune.smk call."""
+
+import importlib
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from ohlora_lib.networks import load_network, save_network
+from ohlora_lib.networks.property_cnn import PropertyCNN
+from ohlora_lib.networks.stylegan_discriminator import StyleGANDiscriminator
+from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
+from ohlora_lib.seeds import derive_seed
+from ohlora_lib.training.finetune.conditioning import conditional_generator
+from ohlora_lib.training.finetune.faces import read_faces
+from ohlora_lib.training.finetune.loop import train_finetune
+from ohlora_lib.training.finetune.objective import Material, Objective
+from ohlora_lib.training.finetune.options import FinetuneOptions
+
+# Imported only when needed, so that a job's code digest covers its own objective and no other.
+OBJECTIVES = {
+    "adversarial": "AdversarialObjective",
+    "scores": "ScoreObjective",
+    "autoencoder": "AutoencoderObjective",
+}
+
+
+def finetune(
+    folder: str | Path,
+    state: str | Path,
+    *,
+    images: Sequence[str | Path],
+    scores: str | Path,
+    generator: str | Path,
+    property_cnn: str | Path,
+    discriminator: str | Path | None = None,
+    gender_cnn: str | Path | None = None,
+    name: str,
+    options: FinetuneOptions,
+    seed: int,
+    device: str = "cpu",
+) -> None:
+    """Train one version and write what it made into its folder.
+
+    Writes `generator.safetensors`, `train_log.csv`, `samples/` and, by objective,
+    `discriminator.safetensors` or `encoder.safetensors` with `posterior.parquet` (the latent
+    distribution of every face: `id`, `mu`, `log_variance`).
+
+    Args:
+        folder: of the results.
+        state: folder of the resumable state.
+        images: image shards of the population.
+        scores: table of the scores that are the faces' labels.
+        generator: checkpoint to start from.
+        property_cnn: checkpoint of the property CNN.
+        discriminator: checkpoint to start from, for objectives with a StyleGAN discriminator.
+        gender_cnn: checkpoint of a gender classifier, for the autoencoder.
+        name: of the fine-tune; noted in its checkpoint.
+        options: see `FinetuneOptions`.
+        seed: the run's seed.
+        device: torch device name.
+    """
+    stream = derive_seed(seed, "finetune", name)
+    torch.manual_seed(stream)
+    base = load_network(generator, StyleGANGenerator.kind).to(device)
+    material = Material(
+        faces=read_faces(images, scores, options.labels),
+        generator=conditional_generator(base, options).to(device).train(),
+        base=base.requires_grad_(False),
+        property_cnn=load_network(property_cnn, PropertyCNN.kind).to(device),
+        device=device,
+    )
+    if discriminator is not None:
+        material.discriminator = load_network(discriminator, StyleGANDiscriminator.kind)
+    if gender_cnn is not None:
+        material.gender_cnn = load_network(gender_cnn).to(device)
+    objective = make_objective(material, options, stream)
+    trained = train_finetune(objective, material, options, state, stream)
+    folder = Path(folder)
+    provenance = {
+        "name": name,
+        "labels": list(options.labels),
+        "conditional_truncation": None,
+        "epoch": trained.epoch,
+        "check": trained.check,
+        "seed": seed,
+    }
+    if options.truncation_psi != 1:
+        # 1,000 latents as published, whatever the training made do with
+        provenance["conditional_truncation"] = {"psi": options.truncation_psi, "samples": 1000}
+    objective.write(folder, trained.networks, provenance)
+    samples = folder / "samples"
+    shutil.rmtree(samples, ignore_errors=True)
+    shutil.copytree(Path(state) / "samples", samples)
+    shutil.copyfile(Path(state) / "log.csv", folder / "train_log.csv")
+    save_network(folder / "generator.safetensors", trained.networks["generator"], provenance)
+
+
+def make_objective(material: Material, options: FinetuneOptions, seed: int) -> Objective:
+    """Return the loss that the options name, ready to train."""
+    module = importlib.import_module(f"{__package__}.{options.objective}")
+    return getattr(module, OBJECTIVES[options.objective])(material, options, seed)

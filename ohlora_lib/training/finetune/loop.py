@@ -1,0 +1,219 @@
+"""The training loop of every fine-tune: log, samples, protocol checks, resume, early stop."""
+
+import copy
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from ohlora_lib.networks.inference import to_uint8
+from ohlora_lib.seeds import derive_seed, rng
+from ohlora_lib.store.pictures import tile, write_picture
+from ohlora_lib.training.average import MovingAverage
+from ohlora_lib.training.finetune.drawing import draw_faces, read_scores
+from ohlora_lib.training.finetune.faces import correlations, to_float
+from ohlora_lib.training.finetune.objective import Material, Objective
+from ohlora_lib.training.finetune.options import THREE_LABELS, FinetuneOptions
+from ohlora_lib.training.log import CsvLog
+from ohlora_lib.training.state import TrainingState, locked, tensors_digest
+
+CHECKED_LATENTS = 8
+CHECKED_LEVELS = (-1.5, 0.0, 1.5)  # of each of eyes, mouth and pose, in all combinations
+SAMPLED_LATENTS = 6
+# What the columns of a sample grid ask for: average, then each property low and high.
+SAMPLED = ((0, 0, 0), (-1.8, 0, 0), (1.8, 0, 0), (0, -1.2, 0), (0, 1.6, 0), (0, 0, -2), (0, 0, 2))
+DIVERGED = 1e4  # a loss beyond it is as bad as NaN
+
+
+@dataclass
+class Trained:
+    """What a fine-tune ends with."""
+
+    networks: dict[str, nn.Module]  # in eval mode: generator, and for the autoencoder encoder
+    epoch: int  # the one they are from
+    check: dict[str, float]  # its protocol check
+
+
+def train_finetune(
+    objective: Objective,
+    material: Material,
+    options: FinetuneOptions,
+    state_directory: str | Path,
+    seed: int,
+) -> Trained:
+    """Train to the last step or the early stop; resumes from `state_directory` after a kill.
+
+    After every epoch (`options.epoch` steps) a row goes to `log.csv`, a sample grid (same latents
+    every time) to `samples/`, and the average generator is checked: for a few latents, all
+    combinations of three levels of eyes, mouth and pose, read by the property CNN.
+
+    Args:
+        objective: what is learnt.
+        material: what from.
+        options: see `FinetuneOptions`.
+        state_directory: states, log and samples go there.
+        seed: of every step's stream.
+
+    Raises:
+        FloatingPointError: a loss is not finite or beyond 10,000; the last good state is kept.
+        InputError: another process trains in the same directory.
+    """
+    state_directory = Path(state_directory)
+    checker = copy.deepcopy(material.property_cnn).eval().requires_grad_(False)
+    averages = {
+        name: MovingAverage(network, options.half_life or 1e-6)
+        for name, network in objective.trained.items()
+    }
+    best = {name: copy.deepcopy(average.module) for name, average in averages.items()}
+    modules = dict(objective.modules)
+    modules |= {f"average_{name}": average.module for name, average in averages.items()}
+    modules |= {f"best_{name}": network for name, network in best.items()}
+    settings = {
+        **asdict(options),
+        "seed": seed,
+        "start": tensors_digest(material.generator.state_dict()),
+        "judge": tensors_digest(checker.state_dict()),
+        "faces": [len(material.faces.ids), float(material.faces.labels.sum())],
+    }
+    with locked(state_directory):
+        state = TrainingState(state_directory, settings, modules, objective.optimizers)
+        rates = _rates(objective.optimizers)
+        first, info = state.restore()
+        info = info or {"best": None, "epoch": -1, "since": 0, "check": {}}
+        log = CsvLog(state_directory / "log.csv", first)
+        progress = tqdm(total=options.steps, initial=first, desc="finetune", mininterval=5)
+        sums: dict[str, list[float]] = {}
+        for step in range(first, options.steps):
+            if options.patience and info["since"] >= options.patience:
+                break
+            torch.manual_seed(derive_seed(seed, "step", step))
+            _set_rates(objective.optimizers, rates, _rate(step, options))
+            losses = objective.learn(step)
+            for name, value in losses.items():
+                if not np.isfinite(value) or value > DIVERGED:
+                    raise FloatingPointError(
+                        f"{name} is {value} at step {step}: the training diverged; the last good "
+                        f"state is in {state_directory}; lower lr or critic_lr of this version"
+                    )
+                sums.setdefault(name, []).append(value)
+            for name, average in averages.items():
+                average.update(objective.trained[name], options.batch)
+            done = step + 1
+            progress.update()
+            if done % options.epoch and done != options.steps:
+                continue
+            epoch = (done - 1) // options.epoch
+            generator = averages["generator"].module
+            latents = _latents(averages, material, seed)
+            check = protocol_check(generator, checker, latents[:CHECKED_LATENTS], options)
+            score = min(check[f"corr_{name}"] for name in THREE_LABELS)
+            better = info["best"] is None or score > info["best"] or not options.keep_best
+            info["since"] = 0 if better else info["since"] + 1
+            if better:
+                info |= {"best": score, "epoch": epoch, "check": check}
+                for name, network in best.items():
+                    network.load_state_dict(averages[name].module.state_dict())
+            means = {name: float(np.mean(values)) for name, values in sorted(sums.items())}
+            log.add(epoch=epoch, step=done, **means, **check)
+            sums = {}
+            sample = sample_grid(generator, latents[:SAMPLED_LATENTS], options)
+            write_picture(state_directory / "samples" / f"epoch-{epoch:04d}.png", sample)
+            state.save(done, info)
+        progress.close()
+    networks = {name: network.eval() for name, network in best.items()}
+    return Trained(networks, info["epoch"], info["check"])
+
+
+@torch.inference_mode()
+def protocol_check(
+    generator: nn.Module, judge: nn.Module, latents: Tensor, options: FinetuneOptions
+) -> dict[str, float]:
+    """Ask for combinations of scores and read them back: mean over latents per property.
+
+    Args:
+        generator: with the labels of `options`.
+        judge: property CNN in eval mode.
+        latents: [N, z_dim].
+        options: of the fine-tune.
+
+    Returns:
+        `corr_<property>` (signed) and `mae_<property>` (score units).
+    """
+    levels = torch.tensor(CHECKED_LEVELS, device=latents.device)
+    wanted = torch.cartesian_prod(levels, levels, levels)
+    found = []
+    for latent in latents:
+        images = _draw(generator, latent.expand(len(wanted), -1), wanted, options)
+        pixels = to_float(images, latents.device)
+        found.append(read_scores(judge, pixels, THREE_LABELS))
+    scores = torch.stack(found)  # [N, 27, 3]
+    corr = correlations(scores, wanted.expand_as(scores)).mean(dim=0)
+    mae = (scores - wanted).abs().mean(dim=(0, 1))
+    return {
+        **{f"corr_{name}": corr[i].item() for i, name in enumerate(THREE_LABELS)},
+        **{f"mae_{name}": mae[i].item() for i, name in enumerate(THREE_LABELS)},
+    }
+
+
+@torch.inference_mode()
+def sample_grid(generator: nn.Module, latents: Tensor, options: FinetuneOptions) -> np.ndarray:
+    """Return a picture, uint8: a row per latent; average, then eyes, mouth, pose low and high."""
+    wanted = torch.tensor(SAMPLED, dtype=torch.float32, device=latents.device)
+    images = [_draw(generator, z.expand(len(wanted), -1), wanted, options) for z in latents]
+    return tile(np.concatenate(images), len(SAMPLED), zoom=2)
+
+
+def _draw(generator: nn.Module, z: Tensor, wanted: Tensor, options: FinetuneOptions) -> np.ndarray:
+    """Draw uint8 pictures for requested eyes, mouth and pose; other labels stay 0."""
+    label = torch.zeros(len(z), len(options.labels), device=z.device)
+    label[:, [options.labels.index(name) for name in THREE_LABELS]] = wanted
+    # the recipe's way of drawing, without what only training does
+    images, _ = draw_faces(generator, z, label, _quiet(options))
+    return to_uint8(images)
+
+
+def _quiet(options: FinetuneOptions) -> FinetuneOptions:
+    return replace(options, style_mixing=0.0, fresh_noise=False, quantise=False)
+
+
+@torch.inference_mode()
+def _latents(averages: dict[str, MovingAverage], material: Material, seed: int) -> Tensor:
+    """Return the latents that are checked and sampled: the same every time, or freshly encoded."""
+    count = max(CHECKED_LATENTS, SAMPLED_LATENTS)
+    draw = rng(seed, "checked")
+    z = draw.standard_normal((count, averages["generator"].module.z_dim), dtype=np.float32)
+    noise = torch.from_numpy(z).to(material.device)
+    if "encoder" not in averages:
+        return noise
+    rows = draw.integers(len(material.faces.images), size=count)
+    images = to_float(material.faces.images[rows], material.device)
+    labels = torch.from_numpy(material.faces.labels[rows]).to(material.device)
+    mu, log_variance = averages["encoder"].module(images, labels)
+    return mu + noise * torch.exp(0.5 * log_variance)
+
+
+def _rate(step: int, options: FinetuneOptions) -> float:
+    """Return the factor of all step sizes at a step."""
+    if options.schedule == "cosine":
+        return 0.5 * (1 + np.cos(np.pi * step / options.steps))
+    if options.schedule == "swing":
+        return 0.5 * (1 + np.cos(np.pi * (step // options.epoch) / 10))
+    return 1.0
+
+
+def _rates(optimizers: dict[str, torch.optim.Optimizer]) -> dict[str, list[float]]:
+    return {
+        name: [group["lr"] for group in optimizer.param_groups]
+        for name, optimizer in optimizers.items()
+    }
+
+
+def _set_rates(
+    optimizers: dict[str, torch.optim.Optimizer], rates: dict[str, list[float]], factor: float
+) -> None:
+    for name, optimizer in optimizers.items():
+        for group, rate in zip(optimizer.param_groups, rates[name], strict=True):
+            group["lr"] = rate * factor

@@ -1,0 +1,77 @@
+"""What the three objectives have in common: the networks they are given and how they are asked."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import nn
+
+from ohlora_lib.networks.attribute_cnn import AttributeCNN
+from ohlora_lib.networks.property_cnn import PropertyCNN
+from ohlora_lib.networks.stylegan_discriminator import StyleGANDiscriminator
+from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
+from ohlora_lib.training.finetune.conditioning import generator_groups
+from ohlora_lib.training.finetune.faces import Faces
+from ohlora_lib.training.finetune.options import FinetuneOptions
+
+
+@dataclass
+class Material:
+    """What a fine-tune is given; all on one device."""
+
+    faces: Faces
+    generator: StyleGANGenerator  # to be trained, with its label already
+    base: StyleGANGenerator  # the one it started from, frozen
+    property_cnn: PropertyCNN
+    discriminator: StyleGANDiscriminator | None = None  # to start from; adversarial objectives only
+    gender_cnn: AttributeCNN | None = None  # the autoencoder only
+    device: str = "cpu"
+
+
+class Objective(Protocol):
+    """A loss and what it trains."""
+
+    trained: dict[str, nn.Module]  # averaged over the training and kept at their best
+    modules: dict[str, nn.Module]  # all that the resumable state must hold
+    optimizers: dict[str, torch.optim.Optimizer]
+
+    def learn(self, step: int) -> dict[str, float]:
+        """Do one step; return its losses. Torch's global stream is seeded for the step."""
+        ...
+
+    def write(self, folder: Path, networks: dict[str, nn.Module], provenance: dict) -> None:
+        """Write what the training made beside the generator, given the `trained` at their best."""
+        ...
+
+
+def generator_optimizer(
+    generator: StyleGANGenerator, options: FinetuneOptions, beta: float = 0.9
+) -> torch.optim.Optimizer:
+    """Freeze what is not trained and return the optimiser of the rest."""
+    groups = generator_groups(generator, options)
+    if options.optimizer == "adamw":
+        return torch.optim.AdamW(groups)
+    # Gradients of weights stored at 1 / lr_mul are small: a usual epsilon would swallow them.
+    return torch.optim.Adam(groups, betas=(beta, 0.99), eps=1e-10)
+
+
+def other_optimizer(
+    parameters: list[nn.Parameter], options: FinetuneOptions, beta: float = 0.9
+) -> torch.optim.Optimizer:
+    """Return the optimiser of a discriminator, encoder or judge."""
+    if options.optimizer == "adamw":
+        return torch.optim.AdamW(parameters, lr=options.critic_lr)
+    return torch.optim.Adam(parameters, lr=options.critic_lr, betas=(beta, 0.99))
+
+
+def generator_step(
+    optimizer: torch.optim.Optimizer, loss: torch.Tensor, options: FinetuneOptions
+) -> None:
+    """One step of the generator (and of what shares its optimiser)."""
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    if options.clip:
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        nn.utils.clip_grad_norm_(parameters, options.clip)
+    optimizer.step()

@@ -1,0 +1,108 @@
+"""What the versions are: the published recipes and the corrected ones (spec sections 6 to 10).
+
+A corrected recipe keeps a version's idea (its networks, data, loss and starting point) and mends
+what kept it from working; see docs/finetune.md for the reason of every difference.
+"""
+
+from dataclasses import replace
+
+from ohlora_lib.training.finetune.options import ALL_LABELS, FinetuneOptions
+
+_PUBLISHED = {
+    "keep_weights": False,
+    "embedding_std": 1.0,
+    "keep_best": False,
+    "half_life": 0.0,
+    "optimizer": "adamw",
+    "lr": 1e-4,
+    "lr_by_multiplier": False,
+    "critic_lr": 1e-4,
+    "schedule": "constant",
+    "quantise": False,
+    "label_scale": 0.0,
+    "judge_dropout": True,
+    "judge_range": False,
+}
+
+_V1 = FinetuneOptions(
+    objective="adversarial",
+    labels=ALL_LABELS,
+    start="original",
+    scores="v2",
+    auxiliary=1.0,
+    r1_every=8,
+    r1_gamma=2.0,
+    warmup=100,
+)
+_V2 = FinetuneOptions(objective="scores", labels=ALL_LABELS, targets=ALL_LABELS[:6], content=0.02)
+_V3 = FinetuneOptions(objective="autoencoder", labels=ALL_LABELS, embedding=24, batch=8)
+_V4 = replace(_V1, labels=FinetuneOptions.labels, start="v1", scores="cnn")
+_V5 = FinetuneOptions(
+    objective="adversarial",
+    embedding=0,
+    discriminator="crops",
+    discriminator_trainable="head",
+    r1_every=8,
+    r1_gamma=0.1,
+    content=0.02,
+    warmup=50,
+)
+
+CORRECTED = {
+    "v1": _V1,
+    "v2": _V2,
+    "v3": _V3,
+    "v4": _V4,
+    "v5_1": _V5,
+    "v5_2": replace(_V5, objective="scores", warmup=0),
+    "v5_3": replace(_V5, truncation_psi=0.5, truncation_samples=64),
+}
+
+_GAN = {"fresh_noise": True, "style_mixing": 0.9, "auxiliary": 0.0, "warmup": 0}
+_GAN |= {"r1_every": 1, "r1_gamma": 10.0, "content": 0.0, **_PUBLISHED}
+_LAST = {**_GAN, "discriminator_trainable": "last", "max_g_steps": 4}
+_CROPS = {**_GAN, "discriminator_trainable": "all", "max_d_steps": 4, "max_g_steps": 4}
+_CROPS |= {"trainable": "all", "color_jitter": 0.1}
+_JUDGED = {**_PUBLISHED, "lr": 1e-5, "schedule": "swing", "content": 0.0, "curriculum": 0.9}
+_JUDGED |= {"trainable": "all", "judge_trainable": True}
+
+PUBLISHED = {
+    "v1": replace(_V1, **{**_LAST, "scores": "v1"}),
+    "v2": replace(_V2, **_JUDGED),
+    "v3": replace(
+        _V3, **{**_PUBLISHED, "critic_lr": 1e-5, "schedule": "swing", "swap_labels": 0.0}
+    ),
+    "v4": replace(_V4, **{**_LAST, "batch": 8}),
+    "v5_1": replace(_V5, **_CROPS),
+    "v5_2": replace(_V5, **{**_PUBLISHED, "objective": "scores", "content": 0.0, "warmup": 0}),
+    "v5_3": replace(
+        _V5,
+        **{**_CROPS, "style_mixing": 0.0, "truncation_psi": 0.5, "truncation_samples": 1000},
+    ),
+}
+
+RECIPES = {"corrected": CORRECTED, "published": PUBLISHED}
+VERSIONS = tuple(CORRECTED)
+
+
+def version_options(version: str, recipe: str, changes: dict) -> FinetuneOptions:
+    """Return the options of a version.
+
+    Args:
+        version: one of `VERSIONS`.
+        recipe: `corrected` or `published`.
+        changes: fields of `FinetuneOptions` that differ from the recipe's; None leaves one as is.
+
+    Raises:
+        ValueError: there is no such field.
+    """
+    known = FinetuneOptions.__dataclass_fields__
+    unknown = sorted(set(changes) - set(known))
+    if unknown:
+        raise ValueError(f"a fine-tune has no option {', '.join(unknown)}; see FinetuneOptions")
+    wanted = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in changes.items()
+        if value is not None
+    }
+    return replace(RECIPES[recipe][version], **wanted)

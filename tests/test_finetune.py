@@ -1,0 +1,360 @@
+"""Fine-tunes: conditioning, the three objectives, the loop, and the models that come out."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from ohlora_lib.control.models import ConditionalModel, open_model, sample_latents
+from ohlora_lib.errors import InputError
+from ohlora_lib.networks import load_network, save_network
+from ohlora_lib.networks.attribute_cnn import AttributeCNN
+from ohlora_lib.networks.property_cnn import PropertyCNN
+from ohlora_lib.networks.score_encoder import ScoreEncoder
+from ohlora_lib.networks.stylegan_discriminator import StyleGANDiscriminator
+from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
+from ohlora_lib.store.shards import write_image_shard
+from ohlora_lib.store.tables import read_table
+from ohlora_lib.training.finetune.conditioning import (
+    conditional_discriminator,
+    conditional_generator,
+)
+from ohlora_lib.training.finetune.drawing import (
+    conditional_mean,
+    content_loss,
+    draw_faces,
+    read_scores,
+)
+from ohlora_lib.training.finetune.faces import (
+    Faces,
+    correlations,
+    jittered,
+    quantised,
+    read_faces,
+)
+from ohlora_lib.training.finetune.job import finetune, make_objective
+from ohlora_lib.training.finetune.loop import protocol_check, train_finetune
+from ohlora_lib.training.finetune.objective import Material
+from ohlora_lib.training.finetune.options import ALL_LABELS, THREE_LABELS
+from ohlora_lib.training.finetune.versions import RECIPES, VERSIONS, version_options
+
+SIDE = 32
+SHAPE = {"resolution": SIDE, "fmaps_base": 128, "fmaps_max": 16}
+
+
+def base_generator() -> StyleGANGenerator:
+    torch.manual_seed(0)
+    return StyleGANGenerator(**SHAPE, z_dim=16, w_dim=16, hidden_dim=16, mapping_layers=3).eval()
+
+
+def some_faces(count: int = 12) -> Faces:
+    draw = np.random.default_rng(0)
+    images = draw.integers(0, 256, (count, SIDE, SIDE, 3), dtype=np.uint8)
+    labels = draw.standard_normal((count, 7)).astype(np.float32)
+    return Faces(np.arange(count), images, labels)
+
+
+def material(version: str, recipe: str = "corrected", **changes) -> tuple[Material, object]:
+    """Return what a version needs, tiny, and its options."""
+    options = version_options(version, recipe, {"batch": 4, "warmup": 0, **changes})
+    base = base_generator()
+    torch.manual_seed(1)
+    faces = some_faces()
+    columns = [ALL_LABELS.index(name) for name in options.labels]
+    faces = replace(faces, labels=faces.labels[:, columns])
+    given = Material(
+        faces=faces,
+        generator=conditional_generator(base, options).train(),
+        base=base.requires_grad_(False),
+        property_cnn=PropertyCNN(SIDE).eval(),
+        gender_cnn=AttributeCNN("gender", SIDE).eval(),
+    )
+    given.discriminator = StyleGANDiscriminator(**SHAPE)
+    return given, options
+
+
+def objective(given: Material, options):
+    return make_objective(given, options, seed=1)
+
+
+def weights(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in module.named_parameters()}
+
+
+def changed(module: torch.nn.Module, before: dict[str, torch.Tensor]) -> set[str]:
+    """Return the top-level modules whose weights differ from `before`."""
+    now = dict(module.named_parameters())
+    return {name.split(".")[0] for name in before if not torch.equal(before[name], now[name])}
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_recipe_learns_only_what_it_should(version, recipe):
+    given, options = material(version, recipe)
+    target = objective(given, options)
+    before = {
+        "generator": weights(given.generator),
+        "cnn": weights(given.property_cnn),
+        "gender": weights(given.gender_cnn),
+        "base": weights(given.base),
+    }
+    torch.manual_seed(5)
+    losses = target.learn(0)
+    assert all(np.isfinite(value) for value in losses.values())
+    trained = {"mapping"} if options.trainable == "mapping" else {"mapping", "synthesis"}
+    assert changed(given.generator, before["generator"]) == trained
+    assert bool(changed(given.property_cnn, before["cnn"])) == options.judge_trainable
+    assert not changed(given.gender_cnn, before["gender"])
+    assert not changed(given.base, before["base"])
+
+
+def test_published_discriminators_train_their_last_layers_only():
+    given, options = material("v1", "published")
+    target = objective(given, options)
+    before = weights(target.discriminator)
+    target.learn(0)
+    assert changed(target.discriminator, before) == {"layer6", "layer7", "layer8"}
+
+
+def test_keeping_the_weights_keeps_the_pictures():
+    """An average label leaves a kept generator as it was; a restarted one draws something else."""
+    base, z = base_generator(), torch.randn(4, 16)
+    options = version_options("v1", "corrected", {})
+    label = torch.zeros(4, 7)
+    with torch.inference_mode():
+        wanted = base(z)
+        kept = conditional_generator(base, options)
+        assert torch.allclose(kept(z, label), wanted, atol=1e-4)
+        restarted = conditional_generator(base, replace(options, keep_weights=False))
+        assert not torch.allclose(restarted(z, label), wanted, atol=1e-2)
+    again = conditional_generator(kept, options)
+    for name, value in kept.state_dict().items():
+        assert torch.equal(again.state_dict()[name], value), name
+
+
+def test_discriminator_with_a_second_head_tells_scores_without_a_label():
+    options = version_options("v1", "corrected", {})
+    network = conditional_discriminator(StyleGANDiscriminator(**SHAPE), options)
+    images = torch.randn(4, 3, SIDE, SIDE)
+    assert network.logits(images).shape == (4, 8)
+    assert torch.equal(network(images), network.logits(images)[:, :1])
+    published = version_options("v1", "published", {})
+    network = conditional_discriminator(StyleGANDiscriminator(**SHAPE), published)
+    assert network(images, torch.zeros(4, 7)).shape == (4, 1)
+
+
+def test_eight_bits_let_the_gradient_pass():
+    images = torch.tensor([-1.5, -1.0, -0.3, 0.1234, 1.0, 2.0], requires_grad=True)
+    rounded = quantised(images)
+    levels = (rounded.detach() + 1) * 127.5
+    assert torch.allclose(levels, levels.round(), atol=1e-4)
+    assert rounded.min() == -1 and rounded.max() == 1
+    rounded.sum().backward()
+    assert torch.equal(images.grad, torch.ones(6))
+
+
+def test_jitter_stays_in_range_and_of_nothing_changes_nothing():
+    images = torch.rand(3, 3, 4, 4) * 2 - 1
+    assert torch.allclose(jittered(images, 0.0), images, atol=1e-6)
+    assert jittered(images, 0.5).abs().max() <= 1
+
+
+def test_correlations_agree_with_numpy():
+    found, wanted = torch.randn(2, 9, 3), torch.randn(2, 9, 3)
+    result = correlations(found, wanted)
+    for row in range(2):
+        for column in range(3):
+            expected = np.corrcoef(found[row, :, column], wanted[row, :, column])[0, 1]
+            assert result[row, column] == pytest.approx(expected, abs=1e-5)
+
+
+def test_reading_some_scores_equals_reading_all():
+    judge, images = PropertyCNN(SIDE).eval(), torch.randn(2, 3, SIDE, SIDE)
+    with torch.inference_mode():
+        everything = judge(images)
+        some = read_scores(judge, images, ("background_std", "eyes"))
+    assert torch.allclose(some, everything[:, [6, 0]])
+
+
+def test_content_loss_is_nothing_at_the_start_and_one_for_strangers():
+    base = base_generator()
+    z = torch.randn(400, 16)
+    w = base.mapping(z)
+    assert content_loss(w, z, base).item() == pytest.approx(0, abs=1e-9)
+    assert content_loss(w[torch.randperm(400)], z, base).item() == pytest.approx(2, rel=0.2)
+
+
+def test_truncation_to_nothing_draws_the_labels_mean():
+    given, options = material("v5_3", truncation_psi=0.0, truncation_samples=300, quantise=False)
+    label = torch.tensor([[1.0, 0.0, -1.0], [0.0, 0.0, 0.0]])
+    drawn = []
+    for z in torch.randn(2, 2, 16):
+        torch.manual_seed(7)  # the same latents behind the mean
+        drawn.append(draw_faces(given.generator, z, label, options)[0])
+    assert torch.allclose(drawn[0], drawn[1], atol=1e-5)  # whoever it is
+    means = conditional_mean(given.generator, label, 300)
+    assert not torch.allclose(means[0], means[1])
+
+
+def run(tmp_path: Path, version: str = "v2", **changes):
+    given, options = material(version, steps=6, epoch=2, **changes)
+    result = train_finetune(objective(given, options), given, options, tmp_path, seed=3)
+    return given, options, result
+
+
+@pytest.mark.parametrize("version", ["v1", "v2", "v3"])
+def test_a_killed_training_ends_with_the_same_weights(tmp_path, version, monkeypatch):
+    _, _, straight = run(tmp_path / "straight", version)
+    given, options = material(version, steps=6, epoch=2)
+    target = objective(given, options)
+    learn = target.learn
+
+    def learn_until_killed(step: int) -> dict[str, float]:
+        if step == 5:
+            raise KeyboardInterrupt
+        return learn(step)
+
+    monkeypatch.setattr(target, "learn", learn_until_killed)
+    with pytest.raises(KeyboardInterrupt):
+        train_finetune(target, given, options, tmp_path / "killed", seed=3)
+    _, _, resumed = run(tmp_path / "killed", version)
+    for name, network in straight.networks.items():
+        for key, value in network.state_dict().items():
+            assert torch.equal(resumed.networks[name].state_dict()[key], value), (name, key)
+    logs = [(tmp_path / folder / "log.csv").read_text() for folder in ("straight", "killed")]
+    assert logs[0] == logs[1]
+    assert len(list((tmp_path / "killed" / "samples").glob("*.png"))) == 3
+
+
+def test_divergence_stops_with_the_last_good_state_kept(tmp_path, monkeypatch):
+    given, options = material("v2", steps=6, epoch=2)
+    target = objective(given, options)
+    learn = target.learn
+    monkeypatch.setattr(
+        target, "learn", lambda step: {"loss_scores": float("nan")} if step == 3 else learn(step)
+    )
+    with pytest.raises(FloatingPointError, match=r"loss_scores is nan at step 3.*lower lr"):
+        train_finetune(target, given, options, tmp_path, seed=3)
+    assert [path.name for path in tmp_path.glob("state-*")] == ["state-000000002.safetensors"]
+
+
+def test_training_stops_when_the_check_no_longer_improves(tmp_path, monkeypatch):
+    scores = iter([0.5, 0.7, 0.6, 0.6, 0.9])
+
+    def check(*_):
+        score = next(scores)
+        return {f"{kind}_{name}": score for kind in ("corr", "mae") for name in THREE_LABELS}
+
+    monkeypatch.setattr("ohlora_lib.training.finetune.loop.protocol_check", check)
+    given, options = material("v2", steps=50, epoch=1, patience=2)
+    result = train_finetune(objective(given, options), given, options, tmp_path, seed=3)
+    assert result.epoch == 1 and result.check["corr_eyes"] == 0.7
+    assert len(read_table(tmp_path / "log.csv")) == 4
+
+
+def test_the_check_sees_obedience(monkeypatch):
+    """A judge that reads back the label finds correlation 1; one of the opposite, -1."""
+    given, options = material("v2")
+    seen = {}
+
+    def fake_draw(generator, z, wanted, options):
+        seen["wanted"] = wanted
+        return np.zeros((len(z), SIDE, SIDE, 3), np.uint8)
+
+    monkeypatch.setattr("ohlora_lib.training.finetune.loop._draw", fake_draw)
+    for sign in (1, -1):
+        monkeypatch.setattr(
+            "ohlora_lib.training.finetune.loop.read_scores",
+            lambda *_, sign=sign: sign * seen["wanted"],
+        )
+        check = protocol_check(given.generator, given.property_cnn, torch.randn(2, 16), options)
+        assert check["corr_pose"] == pytest.approx(sign)
+    assert check["mae_eyes"] == pytest.approx(2.0)
+
+
+def test_unknown_options_are_refused():
+    with pytest.raises(ValueError, match="no option learning_rate"):
+        version_options("v1", "corrected", {"learning_rate": 1})
+    assert version_options("v1", "corrected", {"steps": None}).steps == 600
+
+
+@pytest.fixture
+def files(tmp_path) -> dict:
+    """The files that a fine-tune reads."""
+    faces = some_faces()
+    shard = tmp_path / "images.parquet"
+    z = np.zeros((len(faces.ids), 16), np.float32)
+    write_image_shard(shard, faces.ids, 1, z, faces.images)
+    table = pd.DataFrame({"id": faces.ids})
+    for index, name in enumerate(ALL_LABELS):
+        table[f"{name}_score"] = faces.labels[:, index]
+    table.loc[0, "mouth_score"] = np.nan
+    table.to_csv(tmp_path / "scores.csv", index=False)
+    torch.manual_seed(0)
+    networks = {
+        "generator": base_generator(),
+        "discriminator": StyleGANDiscriminator(**SHAPE),
+        "property_cnn": PropertyCNN(SIDE),
+        "gender_cnn": AttributeCNN("gender", SIDE),
+    }
+    for name, network in networks.items():
+        save_network(tmp_path / f"{name}.safetensors", network)
+    paths = {name: tmp_path / f"{name}.safetensors" for name in networks}
+    return {"images": [shard], "scores": tmp_path / "scores.csv", **paths}
+
+
+def test_faces_without_a_score_are_left_out(files):
+    faces = read_faces(files["images"], files["scores"], THREE_LABELS)
+    assert 0 not in faces.ids and len(faces.ids) == len(faces.images) == 11
+    assert faces.labels.shape == (11, 3)
+    with pytest.raises(InputError, match="lacks the column teeth_score"):
+        read_faces(files["images"], files["scores"], ["teeth"])
+
+
+@pytest.mark.parametrize("version", ["v1", "v3", "v5_3"])
+def test_a_fine_tune_from_files_to_a_model_that_draws(files, tmp_path, version):
+    folder = tmp_path / version
+    changes = {"steps": 2, "epoch": 1, "batch": 4, "warmup": 0, "half_life": 0.0}
+    finetune(
+        folder, tmp_path / "state", **files, name=version,
+        options=version_options(version, "corrected", changes), seed=1,
+    )  # fmt: skip
+    model = open_model(folder / "generator.safetensors")
+    assert model.latent_dim == 16 and model.resolution == SIDE
+    posterior = None
+    if version == "v3":
+        posterior = read_table(folder / "posterior.parquet")
+        assert len(posterior) == 11
+        assert load_network(folder / "encoder.safetensors", ScoreEncoder.kind)
+    latents = sample_latents(3, 16, seed=1, posterior=posterior)
+    images = model.draw(latents, np.array([[0, 0, 0], [2, 0, 0], [0, 0, 0]], np.float32))
+    assert images.shape == (3, SIDE, SIDE, 3) and images.dtype == np.uint8
+    alone = model.draw(latents[2:], np.zeros((1, 3), np.float32))
+    assert np.array_equal(images[2], alone[0])
+    assert {"epoch", "step", "corr_eyes"} <= set(read_table(folder / "train_log.csv").columns)
+    assert len(list((folder / "samples").glob("*.png"))) == 2
+
+
+def test_a_generator_without_labels_is_no_model(files):
+    with pytest.raises(InputError, match="without the labels eyes, mouth, pose"):
+        open_model(files["generator"])
+
+
+def test_latents_are_the_same_for_every_method_and_follow_a_posterior():
+    plain = sample_latents(5, 4, seed=1)
+    assert np.array_equal(plain, sample_latents(5, 4, seed=1))
+    posterior = pd.DataFrame({"mu": [np.full(4, 3.0)], "log_variance": [np.full(4, -40.0)]})
+    assert np.allclose(sample_latents(5, 4, 1, posterior), 3, atol=1e-3)
+
+
+def test_labels_that_are_not_controlled_stay_average():
+    torch.manual_seed(2)
+    config = base_generator().config() | {"label_dim": 7, "label_embed_dim": 4}
+    generator = StyleGANGenerator(**config)
+    model = ConditionalModel(generator, list(ALL_LABELS))
+    z, wanted = np.zeros((1, 16), np.float32) + 0.5, np.array([[1.0, 2.0, 3.0]], np.float32)
+    label = np.array([[1.0, 0, 0, 2.0, 3.0, 0, 0]], np.float32)
+    assert np.array_equal(model.draw(z, wanted), model.synthesizer.from_z(z, label))

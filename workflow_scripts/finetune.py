@@ -1,0 +1,24 @@
+"""Rules finetune_*: one version of the fine-tuned generator."""
+
+from ohlora_lib.jobs import start_job
+
+start_job(snakemake.log[0], snakemake.threads)
+
+from ohlora_lib.networks.device import default_device
+from ohlora_lib.training.finetune.job import finetune
+from ohlora_lib.training.finetune.options import FinetuneOptions
+
+finetune(
+    snakemake.params.folder,
+    snakemake.params.state,
+    images=snakemake.input.images,
+    scores=snakemake.input.scores,
+    generator=snakemake.input.generator,
+    property_cnn=snakemake.input.property_cnn,
+    discriminator=snakemake.input.get("discriminator"),
+    gender_cnn=snakemake.input.get("gender_cnn"),
+    name=snakemake.wildcards.version,
+    options=FinetuneOptions(**snakemake.params.options),
+    seed=snakemake.params.seed,
+    device=default_device(),
+)
