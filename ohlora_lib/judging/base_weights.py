@@ -12,7 +12,7 @@ from ohlora_lib.networks.annotator import ATTRIBUTES, Annotator
 from ohlora_lib.networks.inference import Synthesizer
 from ohlora_lib.networks.segmentation import ParserSegmenter
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
-from ohlora_lib.populations.faces import face_cut
+from ohlora_lib.populations.raw_scores import raw_scores
 from ohlora_lib.portraits.parameters import sample_parameters
 from ohlora_lib.portraits.renderer import render
 from ohlora_lib.scores import (
@@ -104,12 +104,11 @@ def _renders(count: int, side: int, seed: int, part: int) -> np.ndarray:
 
 def _features(images: np.ndarray, segmenter: ParserSegmenter) -> np.ndarray:
     """The eight v2 scores of every picture, float64 [N, 8], NaN where there is none."""
-    parts = []
-    for start in tqdm(range(0, len(images), CHUNK), desc="scores", mininterval=5):
-        batch = images[start : start + CHUNK]
-        found = segmenter.segment(batch)
-        cut = face_cut(batch, found.cuts)
-        parts.append(np.stack([score.v2(found.class_maps, cut) for score in SCORES], axis=1))
+    functions = [score.v2 for score in SCORES]
+    parts = [
+        raw_scores(images[start : start + CHUNK], segmenter, functions)
+        for start in tqdm(range(0, len(images), CHUNK), desc="scores", mininterval=5)
+    ]
     return np.concatenate(parts)
 
 

@@ -1,4 +1,4 @@
-"""Distances between two sets of pictures: of their pixels, and of what is measured in them."""
+"""Distances between pictures and sets of them: of their pixels, and of what is measured in them."""
 
 import numpy as np
 
@@ -46,6 +46,31 @@ def kernel_distance(first: np.ndarray, second: np.ndarray, block: int = 1000) ->
         x, y = first[rows].astype(np.float64), second[rows].astype(np.float64)
         distances.append(_cubic(x, x).mean() + _cubic(y, y).mean() - 2 * _cubic(x, y).mean())
     return float(np.mean(distances))
+
+
+def pairwise_distance(embeddings: np.ndarray) -> float:
+    """Return the mean distance of two different rows: root mean square difference of a feature.
+
+    Args:
+        embeddings: [N, D], N at least 2.
+    """
+    points = np.asarray(embeddings, np.float64)
+    lengths = (points**2).sum(axis=1)
+    squares = lengths[:, None] + lengths - 2 * points @ points.T
+    distances = np.sqrt(np.maximum(squares, 0) / points.shape[1])
+    np.fill_diagonal(distances, 0)
+    return float(distances.sum() / (len(points) * (len(points) - 1)))
+
+
+def cosine_distance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return 1 - cosine of two vectors per row: [N, D], [N, D] -> [N] in [0, 2].
+
+    NaN where a vector is zero or NaN.
+    """
+    lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
+    products = (first * second).sum(axis=1)
+    cosine = np.divide(products, lengths, out=np.full(len(first), np.nan), where=lengths > 0)
+    return 1 - np.clip(cosine, -1, 1)
 
 
 def _cubic(x: np.ndarray, y: np.ndarray) -> np.ndarray:

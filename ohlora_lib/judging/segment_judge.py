@@ -1,0 +1,94 @@
+"""The judge `segment`: segmentation and algorithm v2, as the population itself was measured."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ohlora_lib.errors import InputError
+from ohlora_lib.networks.segmentation import Segmenter, load_segmenter
+from ohlora_lib.populations.raw_scores import raw_scores
+from ohlora_lib.scores import (
+    background_mean,
+    background_std,
+    eyes,
+    hair_color,
+    hair_length,
+    mouth,
+    pose,
+)
+from ohlora_lib.scores.normalize import normalize
+from ohlora_lib.store.tables import read_json
+
+SCORES = {
+    "eyes": eyes.v2,
+    "hair_color": hair_color.v2,
+    "hair_length": hair_length.v2,
+    "mouth": mouth.v2,
+    "pose": pose.v2,
+    "background_mean": background_mean.v2,
+    "background_std": background_std.v2,
+}
+
+
+class SegmentJudge:
+    """Segmentation, algorithm v2, and the mean and standard deviation of the population.
+
+    Args:
+        segmenter: finds the faces.
+        statistics: per property `mean` and `std` of the population's raw scores.
+        options: keyword arguments of the score functions by property; the population's.
+        source: the file of the statistics, for messages.
+
+    Raises:
+        InputError: a property is not in the statistics, or does not vary.
+    """
+
+    def __init__(
+        self,
+        segmenter: Segmenter,
+        statistics: dict[str, dict[str, float]],
+        options: dict[str, dict[str, Any]] | None = None,
+        source: str | Path = "the statistics",
+    ) -> None:
+        self.segmenter = segmenter
+        self.functions = [
+            partial(function, **(options or {}).get(name, {})) for name, function in SCORES.items()
+        ]
+        missing = [name for name in SCORES if name not in statistics]
+        if missing:
+            raise InputError(
+                f"{source} lacks {', '.join(missing)}; delete it and run snakemake again"
+            )
+        self.scales = {name: (statistics[name]["mean"], statistics[name]["std"]) for name in SCORES}
+        self.source = source
+
+    def score(self, images: np.ndarray) -> np.ndarray:
+        """See `judges.Judge`; NaN where no face is found."""
+        raw = raw_scores(images, self.segmenter, self.functions)
+        columns = [
+            normalize(values, *scale, name=f"{name} of {self.source}")
+            for values, (name, scale) in zip(raw.T, self.scales.items(), strict=True)
+        ]
+        return np.stack(columns, axis=1)
+
+
+def load(
+    weights: str | Path,
+    statistics: str | Path,
+    segmenter: str,
+    options: dict[str, dict[str, Any]],
+    device: str = "cpu",
+) -> SegmentJudge:
+    """Build the judge.
+
+    Args:
+        weights: checkpoint of the segmenter.
+        statistics: JSON of the population's raw scores by algorithm v2.
+        segmenter: which one, see `networks.segmentation`.
+        options: keyword arguments of the score functions by property.
+        device: torch device name.
+    """
+    found = load_segmenter(segmenter, weights, device)
+    return SegmentJudge(found, read_json(statistics), options, statistics)

@@ -1,0 +1,113 @@
+# Judging: every method draws the same requests once; two judges measure what it drew.
+
+
+wildcard_constraints:
+    method=any_of(f"finetune_{version}" for version in FINETUNES) or "none",
+    judge=any_of(JUDGES),
+
+
+rule draw_pictures:
+    input:
+        unpack(method_posterior),
+        model=method_model,
+    output:
+        requests=result("evaluation/{method}/requests.parquet"),
+        latents=result("evaluation/{method}/latents.parquet"),
+        pictures=result("evaluation/{method}/pictures.parquet"),
+    log:
+        result("logs/draw_pictures/{method}.log"),
+    benchmark:
+        result("benchmarks/draw_pictures/{method}.tsv")
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=2000,
+        runtime="2h",
+    params:
+        counts=judging_counts,
+        seed=lookup(dpath="seed", within=config),
+        batch_size=lookup(dpath="inference/batch", within=config),
+        code=code_digest("ohlora_lib.judging.pictures"),
+    script:
+        "../workflow_scripts/draw_pictures.py"
+
+
+rule read_attributes:
+    input:
+        unpack(attribute_readers),
+        requests=result("evaluation/{method}/requests.parquet"),
+        pictures=result("evaluation/{method}/pictures.parquet"),
+        images=lambda wildcards: shards(method_population(wildcards), "images"),
+        filtered=lambda wildcards: result(f"{method_population(wildcards)}/filtered.parquet"),
+    output:
+        table=result("evaluation/{method}/attributes.parquet"),
+        quality=result("evaluation/{method}/quality.json"),
+    log:
+        result("logs/read_attributes/{method}.log"),
+    benchmark:
+        result("benchmarks/read_attributes/{method}.tsv")
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=2500,
+        runtime="2h",
+    params:
+        seed=lookup(dpath="seed", within=config),
+        code=code_digest("ohlora_lib.judging.attributes"),
+    script:
+        "../workflow_scripts/read_attributes.py"
+
+
+rule score_pictures:
+    input:
+        unpack(judge_inputs),
+        pictures=result("evaluation/{method}/pictures.parquet"),
+    output:
+        table=result("evaluation/{method}/{judge}/measured.parquet"),
+    log:
+        result("logs/score_pictures/{method}-{judge}.log"),
+    benchmark:
+        result("benchmarks/score_pictures/{method}-{judge}.tsv")
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=2000,
+        runtime="4h",
+    params:
+        measuring=judge_options,
+        code=judge_digest,
+    script:
+        "../workflow_scripts/score_pictures.py"
+
+
+rule judge_method:
+    input:
+        requests=result("evaluation/{method}/requests.parquet"),
+        measured=result("evaluation/{method}/{judge}/measured.parquet"),
+        attributes=result("evaluation/{method}/attributes.parquet"),
+        quality=result("evaluation/{method}/quality.json"),
+    output:
+        per_latent=result("evaluation/{method}/{judge}/per_latent.csv"),
+        summary=result("evaluation/{method}/{judge}/summary.json"),
+    log:
+        result("logs/judge_method/{method}-{judge}.log"),
+    benchmark:
+        result("benchmarks/judge_method/{method}-{judge}.tsv")
+    conda:
+        "../envs/table.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime="10m",
+    params:
+        bootstrap=lookup(dpath="judging/bootstrap", within=config),
+        seed=lookup(dpath="seed", within=config),
+        code=code_digest("ohlora_lib.judging.protocol"),
+    script:
+        "../workflow_scripts/judge_method.py"

@@ -1,0 +1,278 @@
+"""Drawing, the two judges and the attribute readers, with real if tiny networks."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from ohlora_lib.errors import InputError
+from ohlora_lib.judging.answers import ATTRIBUTES
+from ohlora_lib.judging.attributes import (
+    AnnotatorReader,
+    ClassifierReader,
+    load_reader,
+    read_attributes,
+)
+from ohlora_lib.judging.judges import JUDGES, MEASURED, load_judge
+from ohlora_lib.judging.pictures import draw_pictures
+from ohlora_lib.judging.segment_judge import SegmentJudge
+from ohlora_lib.networks import load_network, save_network
+from ohlora_lib.networks.annotator import Annotator
+from ohlora_lib.networks.attribute_cnn import AttributeCNN
+from ohlora_lib.networks.property_cnn import OUTPUTS, PropertyCNN
+from ohlora_lib.networks.segmentation import ParserSegmenter
+from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
+from ohlora_lib.populations.measure import measure
+from ohlora_lib.populations.normalise import normalise
+from ohlora_lib.populations.segment import segment
+from ohlora_lib.portraits.parameters import sample_parameters
+from ohlora_lib.portraits.renderer import render
+from ohlora_lib.store.gallery import iter_gallery, read_gallery
+from ohlora_lib.store.shards import write_image_shard
+from ohlora_lib.store.tables import read_json, read_table, write_json, write_table
+
+PARSER = Path(__file__).parents[1] / "resources/embedded/parser.safetensors"
+COUNT = 20
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def portraits() -> np.ndarray:
+    parameters = sample_parameters(COUNT, torch.Generator().manual_seed(5))
+    pixels = (render(parameters, 64).images * 255).round().byte()
+    return pixels.permute(0, 2, 3, 1).numpy()
+
+
+# ---- drawing
+
+
+def checkpoint(folder: Path, seed: int = 3, z_dim: int = 16) -> Path:
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        network = StyleGANGenerator(32, z_dim, 16, 16, 3, 512, 16, label_dim=3)
+        with torch.no_grad():
+            network.synthesis.get_submodule("output3").weight.mul_(0.2)
+    path = folder / f"generator-{seed}-{z_dim}.safetensors"
+    save_network(path, network, {"labels": ["eyes", "mouth", "pose"]})
+    return path
+
+
+def drawn(folder: Path, model: Path, posterior: Path | None = None, **changes) -> dict:
+    options = {"latents": 2, "joint_latents": 1, "random_images": 5, "seed": 7, **changes}
+    paths = [folder / f"{name}.parquet" for name in ("requests", "latents", "pictures")]
+    draw_pictures(model, posterior, *paths, **options)
+    requests, latents = (read_table(path) for path in paths[:2])
+    rows, images = (np.concatenate(part) for part in zip(*iter_gallery(paths[2]), strict=True))
+    assert rows.tolist() == requests["row"].tolist()
+    return {"requests": requests, "z": np.stack(latents["z"]), "images": images}
+
+
+def test_every_request_is_drawn_from_its_latent(tmp_path):
+    found = drawn(tmp_path, checkpoint(tmp_path))
+    assert found["images"].shape == (2 * 75 + 16 + 125 + 5, 32, 32, 3)
+    assert found["z"].shape == (7, 16) and found["z"].dtype == np.float32
+    requests, images = found["requests"], found["images"]
+    # the same request of the same latent occurs in two grids: once as zero, once in the joint grid
+    asked = requests[["latent", "eyes", "mouth", "pose"]].round(6)
+    twice = asked.duplicated(keep=False)
+    assert twice.sum() >= 20
+    for _, rows in asked[twice].groupby(list(asked.columns)).groups.items():
+        assert all(np.array_equal(images[rows[0]], images[row]) for row in rows)
+    assert len(np.unique(images.reshape(len(images), -1), axis=0)) > 200
+
+
+def test_methods_of_one_width_meet_the_same_latents_and_requests(tmp_path):
+    first = drawn(tmp_path / "a", checkpoint(tmp_path))
+    second = drawn(tmp_path / "b", checkpoint(tmp_path, seed=4))
+    assert np.array_equal(first["z"], second["z"])
+    assert first["requests"].equals(second["requests"])
+    assert not np.array_equal(first["images"], second["images"])
+    other = drawn(tmp_path / "c", checkpoint(tmp_path), seed=8)
+    assert not np.array_equal(first["z"], other["z"])
+    more = drawn(tmp_path / "d", checkpoint(tmp_path), latents=3)
+    assert np.array_equal(first["z"][:2], more["z"][:2])
+
+
+def test_latents_come_from_a_posterior_where_there_is_one(tmp_path):
+    mu = [np.full(16, value, np.float32) for value in (-3.0, 5.0)]
+    table = pd.DataFrame({"id": [0, 1], "mu": mu, "log_variance": [np.full(16, -20.0)] * 2})
+    write_table(tmp_path / "posterior.parquet", table)
+    z = drawn(tmp_path, checkpoint(tmp_path), tmp_path / "posterior.parquet")["z"]
+    assert (np.isclose(z, -3, atol=0.01) | np.isclose(z, 5, atol=0.01)).all()
+    assert len(np.unique(z.round())) == 2
+
+
+def test_a_checkpoint_that_cannot_be_driven_is_refused(tmp_path):
+    save_network(tmp_path / "generator.safetensors", StyleGANGenerator(32, 16, 16, 16, 3, 512, 16))
+    with pytest.raises(InputError, match=r"generator\.safetensors"):
+        drawn(tmp_path, tmp_path / "generator.safetensors")
+    assert not list(tmp_path.glob("*.parquet"))
+
+
+# ---- judges
+
+
+@pytest.fixture(scope="module")
+def cnn(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("cnn") / "property_cnn.safetensors"
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        save_network(path, PropertyCNN(64))
+    return path
+
+
+def test_the_cnn_judge_answers_like_its_network_without_dropout(cnn, portraits):
+    judge = load_judge("cnn", cnn)
+    scores = judge.score(portraits)
+    assert MEASURED == OUTPUTS and scores.shape == (COUNT, 7) and scores.dtype == np.float64
+    pixels = torch.from_numpy(portraits).permute(0, 3, 1, 2).float() / 127.5 - 1
+    with torch.no_grad():
+        expected = judge.network.eval()(pixels).numpy()
+    assert scores == pytest.approx(expected, abs=1e-4)
+    assert np.array_equal(judge.score(portraits[3:8]), scores[3:8])
+
+
+def test_the_segment_judge_measures_as_a_population_is_measured(tmp_path, portraits):
+    ids = np.arange(COUNT)
+    images, segments = tmp_path / "images.parquet", tmp_path / "segments.parquet"
+    write_image_shard(images, ids, ids, np.zeros((COUNT, 2)), portraits)
+    write_table(tmp_path / "filtered.parquet", pd.DataFrame({"id": ids}))
+    segment([images], tmp_path / "filtered.parquet", [segments], "parser", PARSER)
+    paths = {name: tmp_path / f"{name}.parquet" for name in MEASURED}
+    options = {"hair_length": {"row_pixels": 30}, "eyes": {"rows": [50, 170]}, "hairstyle": {}}
+    for name, path in paths.items():
+        measure([segments], [images], path, "v2", name, options.get(name, {}))
+    normalise(paths, tmp_path / "all.csv", tmp_path / "all.json")
+
+    measuring = {
+        "statistics": tmp_path / "all.json",
+        "segmenter": "parser",
+        "options": options,
+    }
+    judge = load_judge("segment", PARSER, measuring=measuring)
+    table = read_table(tmp_path / "all.csv")
+    expected = table[[f"{name}_score" for name in MEASURED]].to_numpy()
+    assert judge.score(portraits) == pytest.approx(expected, abs=1e-9)
+    assert np.array_equal(judge.score(portraits[:7]), judge.score(portraits)[:7])
+
+
+def test_a_picture_without_a_face_has_no_score(portraits):
+    class Picky(ParserSegmenter):
+        """Sees no face in dark pictures."""
+
+        def segment(self, images):
+            found = images.mean(axis=(1, 2, 3)) > 20
+            return replace(super().segment(images), found=found)
+
+    statistics = {name: {"mean": 1.0, "std": 2.0} for name in MEASURED}
+    judge = SegmentJudge(Picky(load_network(PARSER)), statistics)
+    images = portraits[:4].copy()
+    images[1] = 0
+    missing = np.isnan(judge.score(images))
+    assert missing[1].all() and not missing[[0, 2, 3]].any()
+    assert np.isnan(judge.score(images[1:2])).all()
+
+
+def test_judges_refuse_what_is_not_theirs(tmp_path, cnn):
+    assert JUDGES == ("cnn", "segment")
+    with pytest.raises(ValueError, match="known are cnn, segment"):
+        load_judge("person", cnn)
+    with pytest.raises(InputError, match="parser.safetensors"):
+        load_judge("cnn", PARSER)
+    measuring = {"statistics": tmp_path / "all.json", "segmenter": "parser", "options": {}}
+    statistics = {name: {"mean": 1.0, "std": 2.0} for name in MEASURED}
+    write_json(tmp_path / "all.json", {name: statistics[name] for name in MEASURED[1:]})
+    with pytest.raises(InputError, match="all.json lacks eyes; delete it"):
+        load_judge("segment", PARSER, measuring=measuring)
+    write_json(tmp_path / "all.json", statistics | {"pose": {"mean": 1.0, "std": 0.0}})
+    with pytest.raises(InputError, match="pose of .*all.json"):
+        load_judge("segment", PARSER, measuring=measuring).score(np.zeros((2, 64, 64, 3), np.uint8))
+
+
+# ---- attributes
+
+
+def saved(path: Path, network: torch.nn.Module) -> Path:
+    save_network(path, network)
+    return path
+
+
+def test_the_annotator_reads_attributes_and_features(tmp_path, portraits):
+    reader = load_reader(saved(tmp_path / "annotator.safetensors", Annotator(4)))
+    assert isinstance(reader, AnnotatorReader) and reader.names == ATTRIBUTES
+    answers, features = reader.read(portraits)
+    assert answers.shape == (COUNT, 4) and answers.dtype == np.float64
+    assert features.shape == (COUNT, 16 * 16)
+    with torch.no_grad():
+        pixels = torch.from_numpy(portraits).permute(0, 3, 1, 2).float() / 127.5 - 1
+        expected = torch.sigmoid(reader.network(pixels)).numpy()
+    assert answers == pytest.approx(expected, abs=1e-5)
+
+
+def test_without_an_annotator_the_first_folds_read(tmp_path, portraits):
+    paths = [
+        saved(tmp_path / f"{name}.safetensors", AttributeCNN(name, 64))
+        for name in ("gender", "quality")
+    ]
+    reader = load_reader(None, paths)
+    assert isinstance(reader, ClassifierReader) and reader.names == ("gender", "quality")
+    answers, features = reader.read(portraits)
+    assert answers.shape == (COUNT, 2) and features is None
+    assert ((answers > 0) & (answers < 1)).all()
+
+
+def test_attributes_of_a_method_and_the_quality_of_its_random_pictures(tmp_path):
+    model = checkpoint(tmp_path)
+    drawn(tmp_path, model)
+    images = np.random.default_rng(0).integers(0, 256, (9, 32, 32, 3), np.uint8)
+    ids = np.arange(9)
+    write_image_shard(tmp_path / "images.parquet", ids, ids, np.zeros((9, 2)), images)
+    write_table(tmp_path / "filtered.parquet", pd.DataFrame({"id": ids}))
+    reader = load_reader(saved(tmp_path / "annotator.safetensors", Annotator(4)))
+    arguments = {
+        "requests_path": tmp_path / "requests.parquet",
+        "pictures_path": tmp_path / "pictures.parquet",
+        "image_paths": [tmp_path / "images.parquet"],
+        "filtered_path": tmp_path / "filtered.parquet",
+        "table_path": tmp_path / "attributes.parquet",
+        "quality_path": tmp_path / "quality.json",
+        "seed": 1,
+    }
+    read_attributes(reader, **arguments)
+    requests, table = (read_table(tmp_path / f"{n}.parquet") for n in ("requests", "attributes"))
+    assert list(table.columns) == ["row", *ATTRIBUTES, "drift"]
+    assert table["row"].tolist() == requests["row"].tolist()
+    fixed = requests["latent"] < 2
+    assert table["drift"].notna().tolist() == fixed.tolist()
+    zero = fixed & (requests[["eyes", "mouth", "pose"]] == 0).all(axis=1)
+    assert table.loc[zero, "drift"].to_numpy() == pytest.approx(np.zeros(zero.sum()), abs=1e-6)
+    assert (table.loc[fixed & ~zero, "drift"] > 0).all()
+    shown = read_gallery(tmp_path / "pictures.parquet", range(10))
+    told = reader.read(shown)[0]
+    assert table.loc[:9, list(ATTRIBUTES)].to_numpy() == pytest.approx(told, abs=1e-5)
+
+    quality = read_json(tmp_path / "quality.json")
+    assert set(quality["log_odds_std"]) == set(ATTRIBUTES)
+    random = quality["random"]
+    assert random["compared"] == 4  # of nine filtered pictures, twice
+    assert random["kernel_distance"] > random["kernel_distance_floor"] >= 0
+    assert random["sliced_wasserstein"] > random["sliced_wasserstein_floor"] > 0
+    assert min(random["diversity"], random["filtered_diversity"]) > 0
+
+    write_table(tmp_path / "requests.parquet", requests[:-1])
+    with pytest.raises(InputError, match="pictures.parquet holds other pictures than"):
+        read_attributes(reader, **arguments)
+    write_table(tmp_path / "requests.parquet", requests)
+    write_table(tmp_path / "filtered.parquet", pd.DataFrame({"id": ids[:3]}))
+    with pytest.raises(InputError, match="filtered.parquet keeps 3 images"):
+        read_attributes(reader, **arguments)

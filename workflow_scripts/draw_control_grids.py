@@ -1,0 +1,19 @@
+"""Rule draw_control_grids: what one method draws when asked, with one judge's measurements."""
+
+from pathlib import Path
+
+from ohlora_lib.jobs import start_job
+
+start_job(snakemake.log[0], snakemake.threads)
+
+from ohlora_lib.reporting.control_grids import draw_control_grids
+
+draw_control_grids(
+    Path(snakemake.input.requests).parent,
+    method=snakemake.wildcards.method,
+    judge=snakemake.wildcards.judge,
+    best=snakemake.output.best,
+    median=snakemake.output.median,
+    worst=snakemake.output.worst,
+    levels=snakemake.output.levels,
+)

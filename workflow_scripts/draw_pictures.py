@@ -1,0 +1,20 @@
+"""Rule draw_pictures: every picture that a method is judged by."""
+
+from ohlora_lib.jobs import start_job
+
+start_job(snakemake.log[0], snakemake.threads)
+
+from ohlora_lib.judging.pictures import draw_pictures
+from ohlora_lib.networks.device import default_device
+
+draw_pictures(
+    snakemake.input.model,
+    snakemake.input.get("posterior"),
+    snakemake.output.requests,
+    snakemake.output.latents,
+    snakemake.output.pictures,
+    seed=snakemake.params.seed,
+    batch_size=snakemake.params.batch_size,
+    device=default_device(),
+    **snakemake.params.counts,
+)

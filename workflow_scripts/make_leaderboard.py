@@ -1,0 +1,15 @@
+"""Rule make_leaderboard: all methods, ranked, as a table and as a page."""
+
+from ohlora_lib.jobs import start_job
+
+start_job(snakemake.log[0], snakemake.threads)
+
+from ohlora_lib.reporting.leaderboard import Method, write_leaderboard
+
+write_leaderboard(
+    snakemake.output.csv,
+    snakemake.output.page,
+    evaluation=snakemake.params.evaluation,
+    methods={name: Method(**source) for name, source in snakemake.params.methods.items()},
+    judges=snakemake.params.judges,
+)

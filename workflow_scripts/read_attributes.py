@@ -1,0 +1,21 @@
+"""Rule read_attributes: what a method's pictures show besides the requested."""
+
+from ohlora_lib.jobs import start_job
+
+start_job(snakemake.log[0], snakemake.threads)
+
+from ohlora_lib.judging.attributes import load_reader, read_attributes
+from ohlora_lib.networks.device import default_device
+
+read_attributes(
+    load_reader(
+        snakemake.input.get("annotator"), snakemake.input.get("classifiers", []), default_device()
+    ),
+    snakemake.input.requests,
+    snakemake.input.pictures,
+    snakemake.input.images,
+    snakemake.input.filtered,
+    snakemake.output.table,
+    snakemake.output.quality,
+    seed=snakemake.params.seed,
+)

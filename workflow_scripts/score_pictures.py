@@ -1,0 +1,20 @@
+"""Rule score_pictures: one judge's scores of a method's pictures."""
+
+from ohlora_lib.jobs import start_job
+
+start_job(snakemake.log[0], snakemake.threads)
+
+from ohlora_lib.judging.judges import load_judge, score_pictures
+from ohlora_lib.networks.device import default_device
+
+statistics = snakemake.input.get("statistics")
+score_pictures(
+    load_judge(
+        snakemake.wildcards.judge,
+        snakemake.input.weights,
+        default_device(),
+        {**snakemake.params.measuring, **({"statistics": statistics} if statistics else {})},
+    ),
+    snakemake.input.pictures,
+    snakemake.output.table,
+)
