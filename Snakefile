@@ -16,6 +16,10 @@ include: "rules/label.smk"
 include: "rules/classify.smk"
 include: "rules/segment.smk"
 include: "rules/score.smk"
+include: "rules/property_cnn.smk"
+include: "rules/finetune.smk"
+include: "rules/evaluate.smk"
+include: "rules/leaderboard.smk"
 include: "rules/report.smk"
 include: "rules/pretrain.smk"
 
@@ -24,3 +28,9 @@ rule all:
     default_target: True
     input:
         run_results(),
+
+
+rule published:
+    input:
+        run_results(),
+        result("leaderboard_published.csv"),

@@ -184,6 +184,7 @@ def _describe(error: jsonschema.ValidationError) -> tuple[Place, str]:
 def _cross_checks(config: dict, root: Path) -> Iterator[tuple[Place, str]]:
     """Yield what a schema cannot say: values that contradict each other, missing files."""
     yield from _windows(config, ())
+    yield from _unknown_populations(config)
     for name, population in config.get("populations", {}).items():
         place = ("populations", name)
         images, labels, attributes = (population[key] for key in ("images", "labels", "attributes"))
@@ -224,6 +225,18 @@ def _cross_checks(config: dict, root: Path) -> Iterator[tuple[Place, str]]:
                 here,
                 f"{_dotted(here)} and domain.annotator are both null; give one, for labels",
             )
+
+
+def _unknown_populations(config: dict) -> Iterator[tuple[Place, str]]:
+    """Yield every training that names a population which the configuration does not have."""
+    trainings = {("property_cnn",): config["property_cnn"]}
+    trainings |= {("finetune", name): item for name, item in config["finetune"].items()}
+    known = list(config.get("populations", {}))
+    for place, training in trainings.items():
+        if training["population"] not in known:
+            here = (*place, "population")
+            text = f"{_dotted(here)} is the unknown population {training['population']!r}"
+            yield here, f"{text}; {_suggest(training['population'], known)}"
 
 
 def _windows(value: Any, place: Place) -> Iterator[tuple[Place, str]]:

@@ -262,6 +262,8 @@ LAST_RESULTS = [
         for population, recipe in config["populations"].items()
         for attribute in recipe["attributes"]
     ],
+    result("property_cnn/metrics.json"),
+    *judged(methods(), ["summary.json"]),
 ]
 
 
@@ -295,7 +297,8 @@ rule plot_runtimes:
         runtime="10m",
     params:
         benchmarks=result("benchmarks"),
-        leave_out=["plot_*", "pretrain"],  # figures come later, base weights are no part of a run
+        # figures come later, base weights are no part of a run
+        leave_out=["plot_*", "draw_control_grids", "make_leaderboard*", "pretrain"],
         code=code_digest("ohlora_lib.reporting.runtimes"),
     script:
         "../workflow_scripts/plot_runtimes.py"

@@ -141,6 +141,8 @@ def test_schema_is_strict_and_every_value_is_described():
         ({"attributes": {"age": {}}}, "the key 'max_loss' is missing in attributes.age"),
         ({"attributes": {"age": {"max_los": 1}}}, "unknown key 'max_los' in attributes.age; did you mean 'max_loss'?"),
         ({"scores": {"v2": {"eyes": {"rows": [100, 50]}}}}, "scores.v2.eyes.rows is [100, 50], which is empty"),
+        ({"property_cnn": {"population": "orignal"}}, "property_cnn.population is the unknown population 'orignal'; did you mean 'original'?"),
+        ({"property_cnn": {"epochs": 0}}, "property_cnn.epochs must be at least 1, not 0"),
         ({"populations": {"Two Words": {"images": 9, "attributes": ["gender"], "labels": {"count": 5}}}}, "the name 'Two Words' in populations must be"),
         ({"populations": {"finetune": {"images": 9, "attributes": ["gender"], "labels": {"count": 5}}}}, "the name 'finetune' in populations is a reserved name"),
         ({"populations": {7: {"images": 9, "attributes": ["gender"], "labels": {"count": 5}}}}, "the name 7 in populations must be"),

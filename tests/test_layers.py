@@ -18,6 +18,7 @@ LAYERS = (
     "scores",
     "training",
     "populations",
+    "control",
     "judging",
     "reporting",
 )

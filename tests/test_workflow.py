@@ -96,10 +96,35 @@ def rules(jobs: set[Job]) -> set[str]:
     return {job[0] for job in jobs}
 
 
+FINETUNES = {"v1": "adversarial", "v3": "autoencoder", "v5_2": "scores"}  # of config/smoke.yaml
+
+
+def judged(version: str) -> set[Job]:
+    """Return the jobs that follow from a fine-tune being trained again, but the leaderboard."""
+    method = f"finetune_{version}"
+    rules = ("score_pictures", "judge_method", "draw_control_grids", "plot_leakage")
+    return {
+        ("draw_pictures", method),
+        ("read_attributes", method),
+        *((rule, method, judge) for rule in rules for judge in ("cnn", "segment")),
+    }
+
+
+def finetuned(version: str) -> set[Job]:
+    """Return the jobs that train a fine-tune and those that follow, but the leaderboard."""
+    trained = {(f"finetune_{FINETUNES[version]}", version), ("plot_training_curves", version)}
+    return trained | judged(version)
+
+
+ALL_METHODS = set().union(*map(finetuned, FINETUNES)) | {("make_leaderboard", "")}
+
+
 def scored(*pairs: tuple[str, str]) -> set[Job]:
     """Return the jobs that follow from these (algorithm, property) being scored again."""
     algorithms = {algorithm for algorithm, _ in pairs}
+    learnt = {("train_property_cnn",), ("score_property_cnn",), ("plot_property_cnn",)}
     return {
+        *(learnt | ALL_METHODS if "v2" in algorithms else ()),
         *(("score_property", *pair) for pair in pairs),
         *(("normalise_scores", algorithm) for algorithm in algorithms),
         *(("plot_strips", algorithm) for algorithm in algorithms),
@@ -222,6 +247,18 @@ def test_scores(finished, algorithm):
     assert np.array_equal(raw, getattr(eyes, algorithm)(rows.class_maps[rows.found]))
 
 
+def test_property_cnn(finished):
+    folder = finished / RESULTS / "property_cnn"
+    kept = read_table(finished / POPULATION / "filtered.parquet")["id"].tolist()
+    table = read_table(folder / "all_scores_v2_cnn.csv")
+    assert list(table.columns) == ["id", *(f"{name}_score" for name in ALGORITHMS["v1"])]
+    assert table["id"].tolist() == kept and table.notna().all().all()
+    metrics = read_json(folder / "metrics.json")
+    scores = read_table(finished / POPULATION / "all_scores_v2.csv")
+    assert metrics["images"]["train"] + metrics["images"]["validation"] == len(scores)
+    assert set(metrics["validation"]) == set(metrics["all"]) == set(ALGORITHMS["v1"])
+
+
 def test_every_figure_is_a_picture(finished):
     pictures = [p for p in (finished / RESULTS / "report").rglob("*") if p.suffix != ".csv"]
     pictures = [p for p in pictures if p.suffix in (".png", ".jpg")]
@@ -327,6 +364,41 @@ def test_an_option_of_one_attribute_trains_that_attribute_only(finished):
     jobs = planned(finished, {"attributes": {"quality": {"learning_rate": 1.0e-4}}})
     assert {job[1] for job in jobs if job[0] == "train_classifier"} == {"quality"}
     assert not {"generate_images", "take_labels", "annotate_images"} & rules(jobs)
+
+
+def test_an_option_of_the_property_cnn_trains_it_only(finished):
+    jobs = planned(finished, {"property_cnn": {"learning_rate": 1.0e-4}})
+    assert ("train_property_cnn",) in jobs and ("score_property_cnn",) in jobs
+    assert not {"segment_images", "score_property", "normalise_scores"} & rules(jobs)
+
+
+def test_an_option_of_one_fine_tune_trains_and_judges_that_one_only(finished):
+    jobs = planned(finished, {"finetune": {"v3": {"options": {"lr": 1.0e-3}}}})
+    assert jobs == finetuned("v3") | {("make_leaderboard", ""), ("plot_runtimes",)}
+
+
+def test_editing_an_objective_trains_what_uses_it(project):
+    edit(project / "ohlora_lib/training/finetune/autoencoder.py", more_code)
+    assert planned(project) == finetuned("v3") | {("make_leaderboard", ""), ("plot_runtimes",)}
+
+
+def test_more_bootstrap_samples_draw_nothing_again(finished):
+    jobs = rules(planned(finished, {"judging": {"bootstrap": 50}}))
+    assert "judge_method" in jobs and "make_leaderboard" in jobs
+    assert not {"draw_pictures", "read_attributes", "score_pictures"} & jobs
+
+
+def test_every_method_is_judged_twice_and_listed(finished):
+    for version in FINETUNES:
+        folder = finished / RESULTS / "evaluation" / f"finetune_{version}"
+        for judge in ("cnn", "segment"):
+            summary = read_json(folder / judge / "summary.json")
+            assert summary["latents"] == 4 and summary["judge"] == judge
+            assert set(summary["grid50"]["correlation"]) == {"eyes", "mouth", "pose"}
+            assert len(read_table(folder / judge / "per_latent.csv")) >= 4
+    table = pd.read_csv(finished / RESULTS / "leaderboard.csv")
+    assert sorted(table["method"]) == sorted(2 * [f"finetune_{name}" for name in FINETUNES])
+    assert "<table" in (finished / RESULTS / "leaderboard.html").read_text()
 
 
 def test_an_edited_score_is_computed_by_the_edited_code(project):

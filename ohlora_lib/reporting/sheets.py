@@ -1,15 +1,21 @@
 """Pages of pictures with captions, laid out in pixels."""
 
+import functools
 from pathlib import Path
 
 import cv2
+import matplotlib
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
-from ohlora_lib.reporting.theme import INK, MUTED, saved_figure
+from ohlora_lib.reporting.theme import INK, MUTED, QUALITY
+from ohlora_lib.store.atomic import atomic_path
 
 MARGIN = 18  # px of white around a page
 GAP = 4  # px between pictures
-_DPI = 100
+_FONTS = {"normal": "DejaVuSans.ttf", "bold": "DejaVuSans-Bold.ttf"}  # matplotlib brings them
+_ANCHORS = {"left": "ls", "center": "ms", "right": "rs"}  # on the base line
+_ASCENT = 0.76  # height of capitals and figures, of the size of the type
 
 
 class Sheet:
@@ -18,7 +24,7 @@ class Sheet:
     def __init__(self, width: int, height: int):
         """Start an empty page."""
         self.pixels = np.full((height, width, 3), 255, np.uint8)
-        self._texts: list[tuple[float, float, str, dict]] = []
+        self._texts: list[tuple[tuple[float, float], str, dict]] = []
 
     def picture(self, image: np.ndarray, x: int, y: int) -> None:
         """Place uint8 RGB [h, w, 3] with its top left corner at (x, y)."""
@@ -36,8 +42,8 @@ class Sheet:
         align: str = "left",
     ) -> None:
         """Write a line whose top is at y; `size` is the height of the type in px."""
-        style = {"size": size * 72 / _DPI, "color": color, "weight": weight, "ha": align}
-        self._texts.append((x, y, text, style))
+        style = {"font": _font(weight, size), "fill": color, "anchor": _ANCHORS[align]}
+        self._texts.append(((x, y + _ASCENT * size), text, style))
 
     def heading(self, title: str, note: str = "") -> None:
         """Write title and note at the top; they take `heading_height(note)` pixels."""
@@ -47,11 +53,22 @@ class Sheet:
 
     def save(self, path: str | Path) -> None:
         """Write the page; .jpg suits photographs, .png flat colours."""
-        height, width = self.pixels.shape[:2]
-        with saved_figure(path, width / _DPI, height / _DPI, _DPI) as figure:
-            figure.figimage(self.pixels)
-            for x, y, text, style in self._texts:
-                figure.text(x / width, 1 - y / height, text, va="top", **style)
+        page = Image.fromarray(self.pixels)
+        pen = ImageDraw.Draw(page)
+        for place, text, style in self._texts:
+            pen.text(place, text, **style)
+        with atomic_path(path) as part:
+            if part.suffix == ".jpg":
+                page.save(part, quality=QUALITY, optimize=True)
+            else:
+                page.save(part)
+
+
+@functools.cache
+def _font(weight: str, size: float) -> ImageFont.FreeTypeFont:
+    folder = Path(matplotlib.get_data_path(), "fonts", "ttf")
+    # the basic layout is the same on every machine
+    return ImageFont.truetype(folder / _FONTS[weight], size, layout_engine=ImageFont.Layout.BASIC)
 
 
 def heading_height(note: str = "") -> int:

@@ -37,6 +37,11 @@ def answers(attribute: str) -> tuple[str, str]:
     return _ANSWERS.get(attribute, ("no", "yes"))
 
 
+def ends(name: str) -> tuple[str, str]:
+    """Return what a low and a high score of a property mean, for instance "closed" and "open"."""
+    return _ENDS[name]
+
+
 def meaning(name: str) -> str:
     """Return what a rising property score shows, for instance "eyes from closed to open"."""
     low, high = _ENDS[name]

@@ -1,0 +1,152 @@
+"""The leaderboard: every method by every judge, ranked, beside what the reference published."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ohlora_lib.errors import InputError
+from ohlora_lib.reporting import published
+from ohlora_lib.reporting.leaderboard_columns import COLUMNS, read_figures, read_intervals
+from ohlora_lib.reporting.leaderboard_page import render
+from ohlora_lib.scores import CONTROLLED
+from ohlora_lib.store.atomic import atomic_path
+from ohlora_lib.store.tables import REBUILD, read_json, write_table
+
+GOOD_ENOUGH = 0.9  # share of good pictures, of the filtered set's, that a method must keep
+PUBLISHED = tuple(
+    column.name
+    for column in COLUMNS
+    if any(column.name in figures for figures in published.CONTROL.values())
+)
+
+
+@dataclass(frozen=True)
+class Method:
+    """Where a method's figures come from.
+
+    Attributes:
+        recipe: "corrected", "published" or whatever distinguishes it; may be empty.
+        benchmark: Snakemake's benchmark file of its training, if there is one.
+        curves: picture of its training, if there is one.
+    """
+
+    recipe: str = ""
+    benchmark: str | Path | None = None
+    curves: str | Path | None = None
+
+
+def write_leaderboard(
+    csv: str | Path,
+    html: str | Path,
+    evaluation: str | Path,
+    methods: Mapping[str, Method],
+    judges: Sequence[str],
+) -> None:
+    """Write the leaderboard as a table and as a page.
+
+    Args:
+        csv: table to write, see `leaderboard`.
+        html: page to write; it opens without a network, and links to the pictures by paths
+            relative to it.
+        evaluation: folder with {method}/{judge}/summary.json and the pictures beside it.
+        methods: by name.
+        judges: their names, in the order of the rows.
+
+    Raises:
+        InputError: a summary is missing, damaged or lacks the correlations.
+    """
+    evaluation = Path(evaluation)
+    summaries = {}
+    for method in methods:
+        for judge in judges:
+            path = evaluation / method / judge / "summary.json"
+            summaries[method, judge] = read_json(path)
+            _check(summaries[method, judge], path)
+    table = leaderboard(summaries, methods)
+    write_table(csv, table)
+    intervals = {key: read_intervals(summary) for key, summary in summaries.items()}
+    curves = {name: method.curves for name, method in methods.items() if method.curves}
+    page = render(table, intervals, evaluation, curves, Path(html).parent)
+    with atomic_path(html) as part:
+        part.write_text(page, encoding="utf-8")
+
+
+def leaderboard(
+    summaries: Mapping[tuple[str, str], dict], methods: Mapping[str, Method]
+) -> pd.DataFrame:
+    """Rank methods.
+
+    A method's score is the smallest of its three correlations on the grid of 50, averaged over the
+    judges: it must obey all three, and both judges must say so. Methods whose share of good
+    pictures is below 90 % of the filtered set's come after all others: a broken picture is no
+    success.
+
+    Args:
+        summaries: summary.json by (method, judge).
+        methods: by name.
+
+    Returns:
+        One row per method and judge, best method first: rank, method, recipe, judge, score, broken
+        (whether its pictures are), latents, every column of `COLUMNS`, each followed by
+        published_<column> where the reference published it, and published_protocol. The reference
+        knew no second judge: what it published stands beside the judge "cnn" only, or beside both
+        if it depends on none.
+    """
+    rows = []
+    for (name, judge), summary in summaries.items():
+        theirs = published.control(name)
+        row = {
+            "method": name,
+            "recipe": methods[name].recipe,
+            "judge": judge,
+            "latents": summary.get("latents"),
+            **read_figures(summary),
+            "train_seconds": training_seconds(methods[name].benchmark),
+        }
+        for column in COLUMNS:
+            if column.name in PUBLISHED and (judge == "cnn" or column.shared):
+                row[f"published_{column.name}"] = theirs.get(column.name, np.nan)
+        row["published_protocol"] = theirs.get("protocol", "")
+        row["weakest"] = np.min([row[f"corr_{p}"] for p in CONTROLLED])  # NaN if one is
+        rows.append(row)
+    order = ["rank", "method", "recipe", "judge", "score", "broken", "latents"]
+    for column in COLUMNS:
+        order += [column.name, *[f"published_{column.name}"] * (column.name in PUBLISHED)]
+    order.append("published_protocol")
+    table = pd.DataFrame(rows, columns=[*order, "weakest"])
+    judged = table.groupby("method", sort=False)
+    table["score"] = judged["weakest"].transform(lambda values: values.mean(skipna=False))
+    table["broken"] = judged["good_relative"].transform("min") < GOOD_ENOUGH
+    ranked = table.drop_duplicates("method").sort_values(
+        ["broken", "score", "method"], ascending=[True, False, True], na_position="last"
+    )
+    ranks = {name: index + 1 for index, name in enumerate(ranked["method"])}
+    table["rank"] = table["method"].map(ranks)
+    return table[order].sort_values("rank", kind="stable", ignore_index=True).round(4)
+
+
+def training_seconds(benchmark: str | Path | None) -> float:
+    """Return the wall-clock time in a benchmark file of Snakemake; NaN where there is none.
+
+    Raises:
+        InputError: the file is no benchmark file.
+    """
+    if benchmark is None or not Path(benchmark).is_file():
+        return float("nan")
+    try:
+        return float(pd.read_csv(benchmark, sep="\t")["s"].mean())
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{benchmark} is not a benchmark file of Snakemake; delete it and run its rule again"
+        ) from error
+
+
+def _check(summary: dict, path: Path) -> None:
+    try:
+        for name in CONTROLLED:
+            summary["grid50"]["correlation"][name]["mean"]
+    except (KeyError, TypeError):
+        raise InputError(f"{path} lacks the correlations of grid50; {REBUILD}") from None

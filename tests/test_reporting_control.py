@@ -1,0 +1,463 @@
+"""Grids, plots and leaderboard of methods, from a small made-up evaluation."""
+
+import itertools
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from ohlora_lib.digest import import_closure
+from ohlora_lib.errors import InputError
+from ohlora_lib.reporting import published
+from ohlora_lib.reporting.control_grids import draw_control_grids, plot_levels
+from ohlora_lib.reporting.evaluations import read_evaluation
+from ohlora_lib.reporting.leaderboard import Method, leaderboard, write_leaderboard
+from ohlora_lib.reporting.leaderboard_columns import COLUMNS, read_figures
+from ohlora_lib.reporting.leaderboard_page import SHOWN, best_values, goodness, show
+from ohlora_lib.reporting.leakage import plot_leakage
+from ohlora_lib.reporting.training_curves import plot_training_curves
+from ohlora_lib.scores import CONTROLLED
+from ohlora_lib.store.gallery import gallery, read_gallery
+from ohlora_lib.store.tables import read_json, read_table, write_json, write_table
+
+LATENTS, SIDE = 3, 16
+JUDGES = ("cnn", "segment")
+SEVEN = ("eyes", "hair_color", "hair_length", "mouth", "pose", "background_mean", "background_std")
+GRIDS = ("grid_best", "grid_median", "grid_worst", "levels")
+# (correlation of the weakest property, share of good pictures), in no order
+METHODS = {"finetune_v1": (0.6, 0.95), "finetune_v3": (0.9, 0.96), "finetune_v4": (0.99, 0.5)}
+
+
+def requests() -> pd.DataFrame:
+    """List the grid of 50 and the nine levels of every latent, and two random pictures."""
+    mouths, eyes, poses = (-1.2, -0.6, 0, 0.8, 1.6), (-1.8, 1.8), (-1.2, 0, 1.2, 2.4, 3.6)
+    fifty = [(e, m, p) for m, e, p in itertools.product(mouths, eyes, poses)]
+    steps = [value for value in np.arange(-2, 2.5, 0.5) if value]
+    alone = [tuple(np.eye(3)[i] * value) for i in range(3) for value in steps]
+    rows = [(k, "grid50", *each) for k in range(LATENTS) for each in fifty]
+    rows += [(k, "levels", *each) for k in range(LATENTS) for each in [(0, 0, 0), *alone]]
+    rows += [(LATENTS + k, "random", 0.1, 0.2, 0.3) for k in range(2)]
+    table = pd.DataFrame(rows, columns=["latent", "grid", *CONTROLLED])
+    table.insert(0, "row", np.arange(len(table)))
+    return table
+
+
+def stat(value: float) -> dict:
+    return {"mean": value, "low": value - 0.02, "high": value + 0.02}
+
+
+def summary(method: str, judge: str, corr: float, good: float) -> dict:
+    def three(value):
+        return {name: value for name in CONTROLLED}
+
+    latents = {
+        which: {"latent": k, "correlation": three(corr), "mae": three(0.5)}
+        for k, which in enumerate(("best", "median", "worst"))
+    }
+    leakage = {p: {q: float(p == q) for q in (*SEVEN, "gender")} for p in CONTROLLED}
+    return {
+        "method": method,
+        "judge": judge,
+        "latents": LATENTS,
+        "grid50": {
+            "correlation": {**three(stat(0.995)), "mouth": stat(corr)},
+            "mae": three(stat(1 - corr)),
+            "gates_v3": stat(corr),
+            "gates_v8": stat(corr / 2),
+            **latents,
+        },
+        "grid8": {"correlation": three(corr), "mae": three(0.5)},
+        "levels": {
+            "mae": three(stat(0.4)),
+            "slope": {**three(stat(1.2)), "eyes": stat(corr)},
+            "leakage": leakage,
+            "leakage_mean": 0.1,
+            "leakage_matched_mean": None,
+            "flips": {"gender": 0.1, "any": 0.1},
+            "identity_drift": three({"-2": 0.2, "-1": 0.1, "0": 0.0, "1": 0.1, "2": 0.4}),
+        },
+        "random": {
+            "women": stat(0.9),
+            "good": stat(good),
+            "filtered": {"women": 0.99, "good": 0.96},
+            "kernel_distance": 0.03,
+            "kernel_distance_floor": 0.01,
+        },
+    }
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory) -> Path:
+    """Write the evaluation of three methods; one has pictures and measurements, too."""
+    folder = tmp_path_factory.mktemp("results")
+    rng = np.random.default_rng(0)
+    table = requests()
+    for method, (corr, good) in METHODS.items():
+        for judge in JUDGES:
+            path = folder / "evaluation" / method / judge / "summary.json"
+            write_json(path, summary(method, judge, corr - 0.02 * (judge == "segment"), good))
+    place = folder / "evaluation/finetune_v3"
+    write_table(place / "requests.parquet", table)
+    with gallery(place / "pictures.parquet") as album:
+        pictures = rng.integers(0, 256, (len(table), 4, 4, 3), np.uint8)
+        album.append(table["row"].to_numpy(), pictures.repeat(SIDE // 4, 1).repeat(SIDE // 4, 2))
+    for judge in JUDGES:
+        measured = pd.DataFrame(rng.normal(size=(len(table), 7)), columns=list(SEVEN))
+        measured[list(CONTROLLED)] = table[list(CONTROLLED)] + rng.normal(0, 0.5, (len(table), 3))
+        measured.loc[7, "mouth"] = np.nan
+        measured.insert(0, "row", table["row"])
+        write_table(place / judge / "measured.parquet", measured)
+    log = pd.DataFrame({"epoch": range(5), "loss_g": [3.0, 2, 1, 0.9, 0.8], "loss_d": 0.01})
+    for index, name in enumerate(CONTROLLED):
+        log[f"corr_{name}"] = [0, np.nan, 0.4, np.nan, 0.8 + index / 20]
+    write_table(folder / "finetune/v3/train_log.csv", log)
+    return folder
+
+
+def picture(path: Path, least: tuple[int, int]) -> np.ndarray:
+    """Read a figure and check that it is large, neither blank nor cut."""
+    image = cv2.imread(str(path))
+    assert image is not None, f"{path} is no picture"
+    assert image.shape[0] >= least[0] and image.shape[1] >= least[1], image.shape
+    assert image.std() > 5, "the picture is blank"
+    assert min(image[0].min(), image[:, -1].min()) > 240, "the margin is cut"
+    return image
+
+
+def draw(results: Path, folder: Path, judge: str = "cnn") -> dict[str, Path]:
+    paths = {name: folder / f"{name}.png" for name in GRIDS}
+    draw_control_grids(results / "evaluation/finetune_v3", "finetune_v3", judge, *paths.values())
+    return paths
+
+
+@pytest.fixture(scope="module")
+def drawn(results) -> Path:
+    """Draw all figures of the one method, beside its summaries; return the results."""
+    for judge in JUDGES:
+        place = results / "evaluation/finetune_v3" / judge
+        draw(results, place, judge)
+        plot_leakage(place / "leakage.png", place / "summary.json", "finetune_v3", judge)
+    curves = results / "finetune/v3/training_curves.png"
+    plot_training_curves(curves, results / "finetune/v3/train_log.csv", "v3")
+    return results
+
+
+def sources(**changes: Method) -> dict[str, Method]:
+    return {name: Method("corrected") for name in METHODS} | changes
+
+
+def test_control_grids(drawn, tmp_path):
+    again = draw(drawn, tmp_path)
+    for name, path in again.items():
+        image = picture(path, (1400, 900))
+        assert image.shape[0] < 2600 and path.stat().st_size < 3e6
+        first = drawn / "evaluation/finetune_v3/cnn" / path.name
+        assert path.read_bytes() == first.read_bytes(), f"{name} differs from run to run"
+    paths = [drawn / f"evaluation/finetune_v3/{j}/{n}.png" for j in JUDGES for n in GRIDS]
+    assert len({path.read_bytes() for path in paths}) == len(paths)
+
+
+def test_control_grids_show_the_pictures_of_their_latent_enlarged(drawn):
+    folder = drawn / "evaluation/finetune_v3"
+    page = cv2.imread(str(folder / "cnn/grid_median.png"))[..., ::-1][::3, ::3].astype(int)
+    for image in read_gallery(folder / "pictures.parquet", np.arange(50, 100)):  # latent 1
+        corner = image[1, 1].astype(int) & 0b11111100  # inside a block of one colour
+        assert (np.abs(page - corner).max(axis=2) <= 4).sum() > 20
+
+
+def test_strips_show_a_latent_once_where_ranks_coincide(drawn, tmp_path):
+    place = tmp_path / "evaluation"
+    source = drawn / "evaluation/finetune_v3"
+    for name in ("requests.parquet", "pictures.parquet", "cnn/measured.parquet"):
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_bytes((source / name).read_bytes())
+    document = read_json(source / "cnn/summary.json")
+    document["grid50"]["worst"] = document["grid50"]["best"] = document["grid50"]["median"]
+    write_json(place / "cnn/summary.json", document)
+    plot_levels(tmp_path / "levels.png", read_evaluation(place, "cnn"), "m")
+    whole = cv2.imread(str(source / "cnn/levels.png"))
+    assert picture(tmp_path / "levels.png", (400, 900)).shape[0] < 0.6 * whole.shape[0]
+
+
+def test_control_grids_refuse_an_incomplete_evaluation(results, tmp_path):
+    place = tmp_path / "evaluation"
+    (place / "cnn").mkdir(parents=True)
+    source = results / "evaluation/finetune_v3"
+    paths = [tmp_path / f"{name}.png" for name in GRIDS]
+    with pytest.raises(InputError, match=r"requests\.parquet does not exist"):
+        draw_control_grids(place, "m", "cnn", *paths)
+    table = read_table(source / "requests.parquet")
+    write_table(place / "requests.parquet", table)
+    measured = read_table(source / "cnn/measured.parquet")
+    write_table(place / "cnn/measured.parquet", measured[1:])
+    with pytest.raises(InputError, match=r"measured\.parquet holds other rows"):
+        draw_control_grids(place, "m", "cnn", *paths)
+    write_table(place / "cnn/measured.parquet", measured)
+    write_json(place / "cnn/summary.json", {"latents": 3, "grid50": {}})
+    with pytest.raises(InputError, match=r"summary\.json lacks the best latent"):
+        draw_control_grids(place, "m", "cnn", *paths)
+    document = read_json(source / "cnn/summary.json")
+    document["grid50"]["best"]["latent"] = 99
+    write_json(place / "cnn/summary.json", document)
+    with pytest.raises(InputError, match=r"has no grid50 of latent 99"):
+        draw_control_grids(place, "m", "cnn", *paths)
+    assert not any(path.exists() for path in paths)
+
+
+def test_leakage(results, tmp_path):
+    source = results / "evaluation/finetune_v3/cnn/summary.json"
+    plot_leakage(tmp_path / "l.png", source, "finetune_v3", "cnn")
+    picture(tmp_path / "l.png", (400, 900))
+    document = read_json(source)
+    document["levels"]["leakage"] = {p: {"eyes": None, "pose": 3.0} for p in CONTROLLED}
+    document["levels"].pop("leakage_mean")
+    write_json(tmp_path / "odd.json", document)
+    plot_leakage(tmp_path / "odd.png", tmp_path / "odd.json", "m", "cnn")
+    picture(tmp_path / "odd.png", (300, 300))
+    write_json(tmp_path / "odd.json", {"levels": {}})
+    with pytest.raises(InputError, match=r"odd\.json lacks levels\.leakage"):
+        plot_leakage(tmp_path / "odd.png", tmp_path / "odd.json", "m", "cnn")
+
+
+def test_training_curves(results, tmp_path):
+    log = results / "finetune/v3/train_log.csv"
+    plot_training_curves(tmp_path / "c.png", log, "v3")
+    picture(tmp_path / "c.png", (400, 1200))
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"step": [1], "loss_g": [2.0]},
+        {"loss": [2.0, np.nan], "loss_mu": [-1.0, 0.5]},
+        {"epoch": [0, 1], "corr_mouth": [-0.3, 0.2]},
+        {"epoch": [0, 1], "loss_g": [np.nan, np.nan], "corr_eyes": [np.nan, np.nan]},
+        {"epoch": [], "loss_g": []},
+    ],
+)
+def test_training_curves_draw_what_there_is(tmp_path, columns):
+    write_table(tmp_path / "log.csv", pd.DataFrame(columns))
+    plot_training_curves(tmp_path / "c.png", tmp_path / "log.csv", "v9")
+    picture(tmp_path / "c.png", (400, 1200))
+
+
+def test_training_curves_refuse_a_foreign_table(tmp_path):
+    write_table(tmp_path / "log.csv", pd.DataFrame({"epoch": [1], "lr": [0.1]}))
+    with pytest.raises(InputError, match=r"log\.csv has no column loss_… or corr_…"):
+        plot_training_curves(tmp_path / "c.png", tmp_path / "log.csv", "v9")
+
+
+def test_leaderboard_ranks_by_the_weakest_property_and_broken_pictures_last(results, tmp_path):
+    csv, html = tmp_path / "leaderboard.csv", tmp_path / "leaderboard.html"
+    bench = tmp_path / "v3.tsv"
+    bench.write_text("s\th:m:s\tmax_rss\n12.5\t0:00:12\t100\n")
+    methods = sources(finetune_v3=Method("corrected", bench))
+    write_leaderboard(csv, html, results / "evaluation", methods, JUDGES)
+    table = read_table(csv)
+    assert table["method"].drop_duplicates().tolist() == [
+        *("finetune_v3", "finetune_v1", "finetune_v4")
+    ]
+    assert table["judge"].tolist() == list(JUDGES) * 3
+    assert table["rank"].tolist() == [1, 1, 2, 2, 3, 3]
+    assert table["broken"].tolist() == [False] * 4 + [True] * 2
+    assert table["score"][::2].tolist() == pytest.approx([0.89, 0.59, 0.98])
+    row = table.iloc[0]
+    assert row["corr_eyes"] == 0.995 and row["good_relative"] == 1
+    assert (row["drift_2"], row["kernel_ratio"], row["train_seconds"]) == (0.3, 3, 12.5)
+    assert np.isnan(row["leakage_matched_mean"]) and np.isnan(table["train_seconds"][2])
+
+
+def test_published_figures_stand_beside_ours(results, tmp_path):
+    csv, html = tmp_path / "leaderboard.csv", tmp_path / "leaderboard.html"
+    write_leaderboard(csv, html, results / "evaluation", sources(), JUDGES)
+    table = read_table(csv).set_index(["method", "judge"])
+    columns = list(table)
+    assert columns.index("published_corr_eyes") == columns.index("corr_eyes") + 1
+    v3 = table.loc[("finetune_v3", "cnn")]
+    assert v3["published_best_corr_pose"] == 0.9318
+    assert v3["published_gates_v3"] == pytest.approx(0.09, abs=0.001)
+    assert "1,050" in v3["published_protocol"]
+    assert np.isnan(table.loc[("finetune_v3", "segment"), "published_best_corr_pose"])
+    assert table.loc["finetune_v1", "published_women"].tolist() == [0.937, 0.937]
+    assert table.loc[("finetune_v4", "cnn"), "published_mae_pose"] == 1.956
+    assert "<small>0.358</small>" in html.read_text()
+
+
+def test_published_figures_follow_the_name():
+    assert published.control("finetune_v5_3_published") == published.control("finetune_v5_3")
+    assert published.control("finetune_v5_3")["grid8_corr_mouth"] == 0.520
+    assert published.control("vectorfind_v6") == {} == published.control("finetune_v30")
+    names = {column.name for column in COLUMNS}
+    for figures in published.CONTROL.values():
+        assert figures["protocol"] and set(figures) <= {*names, "protocol"}
+
+
+def test_leaderboard_csv_round_trip(results, tmp_path):
+    csv = tmp_path / "leaderboard.csv"
+    write_leaderboard(csv, tmp_path / "l.html", results / "evaluation", sources(), JUDGES)
+    keys = [(method, judge) for method in METHODS for judge in JUDGES]
+    folder = results / "evaluation"
+    summaries = {(m, j): read_json(folder / m / j / "summary.json") for m, j in keys}
+    made = leaderboard(summaries, sources())
+    read = read_table(csv)
+    read["published_protocol"] = read["published_protocol"].fillna("")
+    pd.testing.assert_frame_equal(read, made, check_dtype=False)
+
+
+def test_a_method_without_measurable_correlation_comes_last_of_the_whole_ones():
+    summaries = {}
+    for method, corr in (("a", 0.5), ("b", None), ("c", -0.9)):
+        document = summary(method, "cnn", 0.5, 0.96)
+        document["grid50"]["correlation"]["mouth"] = stat(corr) if corr else {"mean": None}
+        summaries[method, "cnn"] = document
+    table = leaderboard(summaries, {name: Method() for name in "abc"})
+    assert table["method"].tolist() == ["a", "c", "b"] and np.isnan(table["score"].iloc[2])
+
+
+def test_figures_survive_a_bare_summary():
+    figures = read_figures({"grid50": {"correlation": {"eyes": stat(0.5)}}})
+    assert figures["corr_eyes"] == 0.5
+    assert np.isnan([value for name, value in figures.items() if name != "corr_eyes"]).all()
+
+
+class Page(HTMLParser):
+    """Collects links, pictures, and the cells of each table row of a page."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.links, self.images, self.rows, self.keys, self.bold = [], [], [], [], []
+        self._open = []
+        self.feed(text)
+        assert not self._open, f"not closed: {self._open}"
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        if tag not in ("meta", "img", "br", "!doctype"):
+            self._open.append(tag)
+        if tag == "a":
+            self.links.append(attrs["href"])
+        if tag == "img":
+            self.images.append(attrs["src"])
+        if tag == "tbody":
+            self.keys.append(json.loads(attrs["data-keys"]))
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+
+    def handle_endtag(self, tag):
+        assert self._open.pop() == tag, tag
+
+    def handle_data(self, data):
+        if self._open and {"td", "th"} & set(self._open):
+            self.rows[-1][-1] += data
+            if self._open[-1] == "b":
+                self.bold.append(data)
+
+
+@pytest.fixture(scope="module")
+def page(drawn) -> tuple[str, Page]:
+    """Write the page of all methods, with thumbnails of the one that has pictures."""
+    curves = drawn / "finetune/v3/training_curves.png"
+    methods = sources(finetune_v3=Method("corrected", curves=curves))
+    html = drawn / "leaderboard.html"
+    write_leaderboard(drawn / "l.csv", html, drawn / "evaluation", methods, JUDGES)
+    text = html.read_text()
+    return text, Page(text)
+
+
+def test_page_is_self_contained_and_its_links_lead_to_files(drawn, page):
+    text, page = page
+    assert not re.search(r"https?:|//|@import|<link|url\(", re.sub(r"base64,[^\"]+", "", text))
+    assert len(page.images) == 6  # two grids, two leakages, curves, strips
+    assert all(source.startswith("data:image/jpeg;base64,") for source in page.images)
+    files = [link for link in page.links if not link.startswith("#")]
+    assert len(files) == 2 * 5 + 6
+    for link in files:
+        assert not link.startswith("/") and (drawn / link).is_file(), link
+    anchors = {link[1:] for link in page.links if link.startswith("#")}
+    assert anchors == set(METHODS) and all(f'id="{name}"' in text for name in anchors)
+    assert len(text) < 1_000_000
+
+
+def test_page_lists_every_method_and_marks_broken_ones(page):
+    text, page = page
+    assert len(page.rows) == 2 + 2 * len(METHODS)
+    shared = sum(column.shared for column in SHOWN)
+    assert {len(row) for row in page.rows[2::2]} == {4 + len(SHOWN)}
+    assert {len(row) for row in page.rows[3::2]} == {1 + len(SHOWN) - shared}
+    assert [row[1] for row in page.rows[2::2]] == [
+        *("finetune_v3corrected", "finetune_v1corrected", "finetune_v4corrected")
+    ]
+    assert text.count('<tbody class="broken"') == 1
+    assert "its pictures are broken: good ones are 52 %" in text
+    assert all(len(keys) == len(page.rows[1]) - 1 for keys in page.keys)  # judge has no button
+    assert text.count("<button>") == len(page.keys[0])
+
+
+def test_page_prints_the_best_whole_method_in_bold(drawn, page):
+    text, page = page
+    table = read_table(drawn / "l.csv")
+    best = best_values(table)
+    assert best["corr_mouth", "cnn"] == "0.900" and best["corr_mouth", "segment"] == "0.880"
+    assert best["mae_eyes", "cnn"] == "0.10" and best["good", "cnn"] == "96.0 %"
+    assert best["slope_eyes", "cnn"] == "0.90"  # nearer to 1 than 0.6, and 0.99 is broken's
+    assert "<b>0.900</b>" in text and "<b>0.880</b>" in text and "<b>0.990</b>" not in text
+    assert not any(name == "leakage_matched_mean" for name, _ in best)
+
+
+def test_goodness_and_print():
+    assert goodness(2, "high") > goodness(1, "high") and goodness(1, "low") > goodness(2, "low")
+    assert goodness(0.9, "one") > goodness(1.2, "one") > goodness(0.5, "one")
+    columns = {column.name: column for column in COLUMNS}
+    assert show(0.9371, columns["women"]) == "93.7 %" and show(np.nan, columns["women"]) == "–"
+    assert show(-0.0551, columns["grid8_corr_eyes"]) == "−0.055"
+    assert show(1234.4, columns["train_seconds"]) == "1,234"
+
+
+def test_names_are_escaped(tmp_path):
+    name = "a<b>&'c"
+    document = summary(name, "cnn", 0.5, 0.96)
+    write_json(tmp_path / name / "cnn/summary.json", document)
+    write_leaderboard(tmp_path / "l.csv", tmp_path / "l.html", tmp_path, {name: Method()}, ["cnn"])
+    page = Page((tmp_path / "l.html").read_text())
+    assert page.rows[2][1] == name and page.keys[0][1] == name
+
+
+def test_leaderboard_refuses_a_missing_or_foreign_summary(results, tmp_path):
+    methods = sources(finetune_v2=Method())
+    paths = tmp_path / "l.csv", tmp_path / "l.html"
+    with pytest.raises(InputError) as caught:
+        write_leaderboard(*paths, results / "evaluation", methods, JUDGES)
+    sentence = str(caught.value)
+    assert "finetune_v2/cnn/summary.json does not exist" in sentence and "\n" not in sentence
+    write_json(tmp_path / "m/cnn/summary.json", {"grid50": {"correlation": {"eyes": 0.5}}})
+    with pytest.raises(InputError, match=r"m/cnn/summary\.json lacks the correlations of grid50"):
+        write_leaderboard(*paths, tmp_path, {"m": Method()}, ["cnn"])
+    bench = tmp_path / "b.tsv"
+    bench.write_text("a\tb\n1\t2\n")
+    with pytest.raises(InputError, match=r"b\.tsv is not a benchmark file"):
+        write_leaderboard(
+            *paths,
+            results / "evaluation",
+            {"finetune_v1": Method(benchmark=bench)},
+            JUDGES,
+        )
+    assert not any(path.exists() for path in paths)
+
+
+@pytest.mark.parametrize(
+    "module", ["control_grids", "leaderboard", "leakage", "training_curves", "evaluations"]
+)
+def test_figures_of_methods_run_no_network_and_no_code_of_other_figures(module):
+    closure = import_closure(f"ohlora_lib.reporting.{module}")
+    others = {"control_grids", "leaderboard", "leakage", "training_curves"} - {module}
+    others |= {"grids", "strips", "summary", "runtimes"}
+    assert not {f"ohlora_lib.reporting.{name}" for name in others} & set(closure)
+    for layer in ("networks", "training", "judging", "control"):
+        assert not [name for name in closure if name.startswith(f"ohlora_lib.{layer}")]
