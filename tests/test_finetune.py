@@ -287,7 +287,7 @@ def files(tmp_path) -> dict:
     faces = some_faces()
     shard = tmp_path / "images.parquet"
     z = np.zeros((len(faces.ids), 16), np.float32)
-    write_image_shard(shard, faces.ids, 1, z, faces.images)
+    write_image_shard(shard, faces.ids, faces.ids, z, faces.images)
     table = pd.DataFrame({"id": faces.ids})
     for index, name in enumerate(ALL_LABELS):
         table[f"{name}_score"] = faces.labels[:, index]

@@ -79,8 +79,9 @@ def train_finetune(
         "faces": [len(material.faces.ids), float(material.faces.labels.sum())],
     }
     with locked(state_directory):
-        state = TrainingState(state_directory, settings, modules, objective.optimizers)
-        rates = _rates(objective.optimizers)
+        optimizers = {f"optimizer_{key}": value for key, value in objective.optimizers.items()}
+        state = TrainingState(state_directory, settings, modules, optimizers)
+        rates = _rates(optimizers)
         first, info = state.restore()
         info = info or {"best": None, "epoch": -1, "since": 0, "check": {}}
         log = CsvLog(state_directory / "log.csv", first)
@@ -90,7 +91,7 @@ def train_finetune(
             if options.patience and info["since"] >= options.patience:
                 break
             torch.manual_seed(derive_seed(seed, "step", step))
-            _set_rates(objective.optimizers, rates, _rate(step, options))
+            _set_rates(optimizers, rates, _rate(step, options))
             losses = objective.learn(step)
             for name, value in losses.items():
                 if not np.isfinite(value) or value > DIVERGED:
