@@ -43,6 +43,11 @@ class AdversarialObjective:
         self.d_optimizer = other_optimizer(self.learning, options, beta)
         self.optimizers = {"generator": self.g_optimizer, "discriminator": self.d_optimizer}
         self.last_g: float | None = None
+        self.told = ("loss_d", "loss_g", "real_above_fake", "d_steps", "g_steps")
+        if options.auxiliary:
+            self.told += ("loss_told", "loss_obeyed")
+        if options.content:
+            self.told += ("loss_content",)
 
     def learn(self, step: int) -> dict[str, float]:
         """One batch: discriminator steps, then generator steps; see `Objective`."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ohlora_lib.networks import save_network
 from ohlora_lib.networks.score_encoder import ScoreEncoder
 from ohlora_lib.store.tables import write_table
-from ohlora_lib.training.finetune.drawing import draw_faces, freeze, read_scores
+from ohlora_lib.training.finetune.drawing import content_loss, draw_faces, freeze, read_scores
 from ohlora_lib.training.finetune.faces import Faces, to_float
 from ohlora_lib.training.finetune.objective import (
     Material,
@@ -46,6 +46,9 @@ class AutoencoderObjective:
         self.targets = [options.labels.index(name) for name in options.targets]
         self.trained = {"generator": self.generator, "encoder": self.encoder}
         self.modules = dict(self.trained)
+        self.told = ("loss_scores", "loss_gender", "loss_mean", "loss_variance")
+        if options.content:
+            self.told += ("loss_content",)
         self.optimizers = {
             "generator": generator_optimizer(self.generator, options),
             "encoder": other_optimizer(list(self.encoder.parameters()), options),
@@ -59,7 +62,7 @@ class AutoencoderObjective:
         mu, log_variance = self.encoder(to_float(faces.images[rows], device), own)
         z = mu + torch.randn_like(mu) * torch.exp(0.5 * log_variance)
         wanted = self._wanted(own)
-        images, _ = draw_faces(self.generator, z, wanted, options)
+        images, w = draw_faces(self.generator, z, wanted, options)
         scores = read_scores(self.judge, images, options.targets)
         errors = F.mse_loss(scores, wanted[:, self.targets])
         pixels = (images + 1) / 2 if options.judge_range else images
@@ -71,15 +74,20 @@ class AutoencoderObjective:
             + options.mean_weight * mean
             + options.variance_weight * variance
         )
-        self.optimizers["encoder"].zero_grad(set_to_none=True)
-        generator_step(self.optimizers["generator"], loss, options)
-        self.optimizers["encoder"].step()
-        return {
+        losses = {
             "loss_scores": errors.item(),
             "loss_gender": gender.item(),
             "loss_mean": mean.item(),
             "loss_variance": variance.item(),
         }
+        if options.content:
+            content = content_loss(w, z.detach(), self.material.base)
+            losses["loss_content"] = content.item()
+            loss = loss + options.content * content
+        self.optimizers["encoder"].zero_grad(set_to_none=True)
+        generator_step(self.optimizers["generator"], loss, options)
+        self.optimizers["encoder"].step()
+        return losses
 
     def write(self, folder: Path, networks: dict[str, nn.Module], provenance: dict) -> None:
         """Write the encoder and the latent distribution of every face; see `Objective`."""

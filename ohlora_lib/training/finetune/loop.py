@@ -25,6 +25,7 @@ CHECKED_LEVELS = (-1.5, 0.0, 1.5)  # of each of eyes, mouth and pose, in all com
 SAMPLED_LATENTS = 6
 # What the columns of a sample grid ask for: average, then each property low and high.
 SAMPLED = ((0, 0, 0), (-1.8, 0, 0), (1.8, 0, 0), (0, -1.2, 0), (0, 1.6, 0), (0, 0, -2), (0, 0, 2))
+WARM = 0.05  # share of the steps over which the cosine schedule first rises
 DIVERGED = 1e4  # a loss beyond it is as bad as NaN
 
 
@@ -92,8 +93,7 @@ def train_finetune(
                 break
             torch.manual_seed(derive_seed(seed, "step", step))
             _set_rates(optimizers, rates, _rate(step, options))
-            losses = objective.learn(step)
-            for name, value in losses.items():
+            for name, value in objective.learn(step).items():
                 if not np.isfinite(value) or value > DIVERGED:
                     raise FloatingPointError(
                         f"{name} is {value} at step {step}: the training diverged; the last good "
@@ -117,7 +117,9 @@ def train_finetune(
                 info |= {"best": score, "epoch": epoch, "check": check}
                 for name, network in best.items():
                     network.load_state_dict(averages[name].module.state_dict())
-            means = {name: float(np.mean(values)) for name, values in sorted(sums.items())}
+            means = {
+                key: float(np.mean(sums[key])) if key in sums else "" for key in objective.told
+            }
             log.add(epoch=epoch, step=done, **means, **check)
             sums = {}
             sample = sample_grid(generator, latents[:SAMPLED_LATENTS], options)
@@ -199,7 +201,8 @@ def _latents(averages: dict[str, MovingAverage], material: Material, seed: int) 
 def _rate(step: int, options: FinetuneOptions) -> float:
     """Return the factor of all step sizes at a step."""
     if options.schedule == "cosine":
-        return 0.5 * (1 + np.cos(np.pi * step / options.steps))
+        rise = (step + 1) / (WARM * options.steps)
+        return min(rise, 0.5 * (1 + np.cos(np.pi * step / options.steps)))
     if options.schedule == "swing":
         return 0.5 * (1 + np.cos(np.pi * (step // options.epoch) / 10))
     return 1.0

@@ -35,9 +35,13 @@ class Objective(Protocol):
     trained: dict[str, nn.Module]  # averaged over the training and kept at their best
     modules: dict[str, nn.Module]  # all that the resumable state must hold
     optimizers: dict[str, torch.optim.Optimizer]
+    told: tuple[str, ...]  # names of what `learn` may return: the columns of the log
 
     def learn(self, step: int) -> dict[str, float]:
-        """Do one step; return its losses. Torch's global stream is seeded for the step."""
+        """Do one step; return its losses, in score units squared or nats.
+
+        Torch's global stream is seeded for the step.
+        """
         ...
 
     def write(self, folder: Path, networks: dict[str, nn.Module], provenance: dict) -> None:

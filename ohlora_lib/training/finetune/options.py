@@ -38,7 +38,7 @@ class FinetuneOptions:
         True  # divided by lr_mul for the mapping network, which else stands still
     )
     critic_lr: float = 1e-3  # step size of discriminator or encoder
-    schedule: str = "cosine"  # constant, cosine (to 0 over all steps), swing (cosine, 10 epochs)
+    schedule: str = "cosine"  # constant, cosine (rises, then to 0), swing (cosine, 10 epochs)
     clip: float = 0.0  # largest gradient norm of the generator; 0: no clipping
     # pictures
     style_mixing: float = 0.0  # probability
@@ -69,4 +69,4 @@ class FinetuneOptions:
     gender_weight: float = 1.0  # weight of (1 - probability of a woman) squared
     mean_weight: float = 0.2  # weight of mu squared
     variance_weight: float = 0.05  # weight of (log variance) squared
-    swap_labels: float = 0.5  # share of pictures whose label is another one than their own
+    swap_labels: float = 0.75  # share of pictures whose label is another one than their own

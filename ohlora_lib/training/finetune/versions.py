@@ -29,22 +29,26 @@ _V1 = FinetuneOptions(
     labels=ALL_LABELS,
     start="original",
     scores="v2",
+    content=0.2,
     auxiliary=1.0,
+    critic_lr=3e-3,
     r1_every=8,
     r1_gamma=2.0,
-    warmup=100,
+    warmup=150,
 )
-_V2 = FinetuneOptions(objective="scores", labels=ALL_LABELS, targets=ALL_LABELS[:6], content=0.02)
-_V3 = FinetuneOptions(objective="autoencoder", labels=ALL_LABELS, embedding=24, batch=8)
+_V2 = FinetuneOptions(objective="scores", labels=ALL_LABELS, targets=ALL_LABELS[:6], content=1.0)
+_V3 = FinetuneOptions(
+    objective="autoencoder", labels=ALL_LABELS, embedding=24, content=1.0, critic_lr=1e-4
+)
 _V4 = replace(_V1, labels=FinetuneOptions.labels, start="v1", scores="cnn")
 _V5 = FinetuneOptions(
     objective="adversarial",
     embedding=0,
+    content=0.2,
     discriminator="crops",
     discriminator_trainable="head",
     r1_every=8,
     r1_gamma=0.1,
-    content=0.02,
     warmup=50,
 )
 
@@ -54,7 +58,7 @@ CORRECTED = {
     "v3": _V3,
     "v4": _V4,
     "v5_1": _V5,
-    "v5_2": replace(_V5, objective="scores", warmup=0),
+    "v5_2": replace(_V5, objective="scores", content=1.0, warmup=0),
     "v5_3": replace(_V5, truncation_psi=0.5, truncation_samples=64),
 }
 
