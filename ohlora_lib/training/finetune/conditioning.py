@@ -37,10 +37,10 @@ def conditional_generator(base: StyleGANGenerator, options: FinetuneOptions) -> 
     if options.keep_weights:
         new = generator.mapping.dense0.weight
         new[:, : base.z_dim] = first[:, : base.z_dim]
-        same = embedding is not None and embedding.shape == generator.mapping.label_weight.shape
-        if same:
+        own = generator.mapping.label_weight
+        if embedding is not None and own is not None and embedding.shape == own.shape:
             new.copy_(first)
-            generator.mapping.label_weight.copy_(embedding)
+            own.copy_(embedding)
     return generator
 
 
