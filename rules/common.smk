@@ -185,7 +185,7 @@ def finetune_inputs(wildcards):
     inputs["generator"] = start["generator"]
     if options.objective == "adversarial" and options.discriminator == "stylegan":
         inputs["discriminator"] = start["discriminator"]
-    if options.objective == "autoencoder":
+    if options.gender:
         inputs["gender_cnn"] = result(f"{population}/classifiers/gender/fold-0.safetensors")
     return inputs
 

@@ -18,10 +18,10 @@ rule finetune_adversarial:
         result("logs/finetune/{version}.log"),
     benchmark:
         result("benchmarks/finetune/{version}.tsv")
-    conda:
-        "../envs/torch.yaml"
     wildcard_constraints:
         version=any_of(finetune_names("adversarial")) or "none",
+    conda:
+        "../envs/torch.yaml"
     threads: 1
     resources:
         gpu=1,
@@ -51,9 +51,7 @@ use rule finetune_adversarial as finetune_scores with:
         state=result("state/finetune/{version}"),
         seed=lookup(dpath="seed", within=config),
         options=lambda wildcards: asdict(finetune_options(wildcards.version)),
-        code=code_digest(
-            "ohlora_lib.training.finetune.job", "ohlora_lib.training.finetune.scores"
-        ),
+        code=code_digest("ohlora_lib.training.finetune.job", "ohlora_lib.training.finetune.scores"),
 
 
 use rule finetune_adversarial as finetune_autoencoder with:

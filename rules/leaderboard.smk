@@ -24,6 +24,13 @@ rule draw_control_grids:
             subcategory="{method}",
             labels={"figure": "2 one property at a time", "judge": "{judge}"},
         ),
+        leakage=report(
+            result("evaluation/{method}/{judge}/leakage.png"),
+            caption="captions/leakage.rst",
+            category="7 Control",
+            subcategory="{method}",
+            labels={"figure": "3 leakage", "judge": "{judge}"},
+        ),
     log:
         result("logs/draw_control_grids/{method}-{judge}.log"),
     benchmark:
@@ -35,36 +42,9 @@ rule draw_control_grids:
         mem_mb=1000,
         runtime="10m",
     params:
-        code=code_digest("ohlora_lib.reporting.control_grids"),
+        code=code_digest("ohlora_lib.reporting.control_grids", "ohlora_lib.reporting.leakage"),
     script:
         "../workflow_scripts/draw_control_grids.py"
-
-
-rule plot_leakage:
-    input:
-        summary=result("evaluation/{method}/{judge}/summary.json"),
-    output:
-        picture=report(
-            result("evaluation/{method}/{judge}/leakage.png"),
-            caption="captions/leakage.rst",
-            category="7 Control",
-            subcategory="{method}",
-            labels={"figure": "3 leakage", "judge": "{judge}"},
-        ),
-    log:
-        result("logs/plot_leakage/{method}-{judge}.log"),
-    benchmark:
-        result("benchmarks/plot_leakage/{method}-{judge}.tsv")
-    conda:
-        "../envs/report.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime="10m",
-    params:
-        code=code_digest("ohlora_lib.reporting.leakage"),
-    script:
-        "../workflow_scripts/plot_leakage.py"
 
 
 rule plot_training_curves:

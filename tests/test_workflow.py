@@ -96,13 +96,13 @@ def rules(jobs: set[Job]) -> set[str]:
     return {job[0] for job in jobs}
 
 
-FINETUNES = {"v1": "adversarial", "v3": "autoencoder", "v5_2": "scores"}  # of config/smoke.yaml
+FINETUNES = {"v1": "adversarial", "v3": "autoencoder"}  # of config/smoke.yaml
 
 
 def judged(version: str) -> set[Job]:
     """Return the jobs that follow from a fine-tune being trained again, but the leaderboard."""
     method = f"finetune_{version}"
-    rules = ("score_pictures", "judge_method", "draw_control_grids", "plot_leakage")
+    rules = ("score_pictures", "judge_method", "draw_control_grids")
     return {
         ("draw_pictures", method),
         ("read_attributes", method),
@@ -386,6 +386,14 @@ def test_more_bootstrap_samples_draw_nothing_again(finished):
     jobs = rules(planned(finished, {"judging": {"bootstrap": 50}}))
     assert "judge_method" in jobs and "make_leaderboard" in jobs
     assert not {"draw_pictures", "read_attributes", "score_pictures"} & jobs
+
+
+def test_the_published_recipes_are_methods_of_their_own(finished):
+    run = snakemake(finished, "published", "--dry-run")
+    assert run.returncode == 0, said(run)
+    assert re.search(r"wildcards: version=v3_published\b", said(run))
+    assert re.search(r"wildcards: extent=_published\b", said(run))
+    assert "wildcards: version=v1\n" not in said(run)  # made already
 
 
 def test_every_method_is_judged_twice_and_listed(finished):

@@ -7,6 +7,7 @@ from ohlora_lib.jobs import start_job
 start_job(snakemake.log[0], snakemake.threads)
 
 from ohlora_lib.reporting.control_grids import draw_control_grids
+from ohlora_lib.reporting.leakage import plot_leakage
 
 draw_control_grids(
     Path(snakemake.input.requests).parent,
@@ -16,4 +17,10 @@ draw_control_grids(
     median=snakemake.output.median,
     worst=snakemake.output.worst,
     levels=snakemake.output.levels,
+)
+plot_leakage(
+    snakemake.output.leakage,
+    snakemake.input.summary,
+    method=snakemake.wildcards.method,
+    judge=snakemake.wildcards.judge,
 )

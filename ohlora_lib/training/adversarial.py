@@ -41,13 +41,13 @@ class AdversarialOptions:
 
     kimg: float = 60.0  # thousand images the generator learns from
     batch: int = 16  # images per step
-    generator_lr: float = 5e-4  # Adam, beta 0 and 0.99
+    generator_lr: float = 1.5e-3  # Adam, beta 0 and 0.99
     discriminator_lr: float = 2e-3  # Adam, beta 0 and 0.99
     warmup_steps: int = 300  # steps in which only the discriminator learns
-    rare_share: float = 0.4  # of each batch, real and drawn, as in the first phase
+    rare_share: float = 0.2  # of each batch, real and drawn
     r1_gamma: float = 2.0  # weight of the gradient penalty on real pictures
     r1_every: int = 8  # steps between penalties, whose weight is multiplied by that
-    paired_weight: float = 3.0  # weight of the loss against each latent's own portrait
+    paired_weight: float = 1.0  # weight of the loss against each latent's own portrait
     part_weight: float = 5.0  # as in the first phase
     gradient_weight: float = 1.0  # as in the first phase
     half_life_kimg: float = 4.0  # of the moving average

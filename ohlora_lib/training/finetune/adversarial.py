@@ -9,7 +9,13 @@ from torch import Tensor, nn
 from ohlora_lib.networks import save_network
 from ohlora_lib.networks.crop_discriminator import BRANCHES, CropDiscriminator
 from ohlora_lib.training.finetune.conditioning import conditional_discriminator
-from ohlora_lib.training.finetune.drawing import content_loss, draw_faces, requested_labels
+from ohlora_lib.training.finetune.drawing import (
+    content_loss,
+    draw_faces,
+    freeze,
+    gender_loss,
+    requested_labels,
+)
 from ohlora_lib.training.finetune.faces import jittered, to_float
 from ohlora_lib.training.finetune.objective import (
     Material,
@@ -48,6 +54,9 @@ class AdversarialObjective:
             self.told += ("loss_told", "loss_obeyed")
         if options.content:
             self.told += ("loss_content",)
+        if options.gender:
+            self.gender = freeze(material.gender_cnn, options.judge_dropout)
+            self.told += ("loss_gender",)
 
     def learn(self, step: int) -> dict[str, float]:
         """One batch: discriminator steps, then generator steps; see `Objective`."""
@@ -118,6 +127,10 @@ class AdversarialObjective:
             obeyed = F.mse_loss(scores, wanted)
             losses["loss_obeyed"] = obeyed.item()
             loss = loss + options.auxiliary * obeyed
+        if options.gender:
+            gender = gender_loss(self.gender, fake, options)
+            losses["loss_gender"] = gender.item()
+            loss = loss + options.gender * gender
         if options.content:
             content = content_loss(w, z, self.material.base)
             losses["loss_content"] = content.item()

@@ -11,7 +11,13 @@ from torch import Tensor, nn
 from ohlora_lib.networks import save_network
 from ohlora_lib.networks.score_encoder import ScoreEncoder
 from ohlora_lib.store.tables import write_table
-from ohlora_lib.training.finetune.drawing import content_loss, draw_faces, freeze, read_scores
+from ohlora_lib.training.finetune.drawing import (
+    content_loss,
+    draw_faces,
+    freeze,
+    gender_loss,
+    read_scores,
+)
 from ohlora_lib.training.finetune.faces import Faces, to_float
 from ohlora_lib.training.finetune.objective import (
     Material,
@@ -65,12 +71,11 @@ class AutoencoderObjective:
         images, w = draw_faces(self.generator, z, wanted, options)
         scores = read_scores(self.judge, images, options.targets)
         errors = F.mse_loss(scores, wanted[:, self.targets])
-        pixels = (images + 1) / 2 if options.judge_range else images
-        gender = (1 - self.gender(pixels)).square().mean()
+        gender = gender_loss(self.gender, images, options)
         mean, variance = mu.square().mean(), log_variance.square().mean()
         loss = (
             errors
-            + options.gender_weight * gender
+            + options.gender * gender
             + options.mean_weight * mean
             + options.variance_weight * variance
         )

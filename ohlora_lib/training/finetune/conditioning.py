@@ -1,5 +1,7 @@
 """Gives a generator or discriminator a label, keeping the weights that fit."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 
@@ -9,16 +11,20 @@ from ohlora_lib.training.finetune.options import FinetuneOptions
 
 
 @torch.no_grad()
-def conditional_generator(base: StyleGANGenerator, options: FinetuneOptions) -> StyleGANGenerator:
+def conditional_generator(
+    base: StyleGANGenerator, options: FinetuneOptions, known: Sequence[str] = ()
+) -> StyleGANGenerator:
     """Build the generator a fine-tune starts from; new weights come from torch's global seed.
 
     The label goes behind z, so only the first mapping layer changes its width. Its columns for z
-    are kept (the published code restarts the whole layer). Those of the label, and the label's
-    embedding, are kept if the base has the same, else new.
+    are kept (the published code restarts the whole layer), and for every label that the base knows
+    so is what it does with it: the embedding as far as it fits, or, where labels go in as they are,
+    its product with the columns behind it.
 
     Args:
         base: with or without a label.
         options: `labels`, `embedding`, `embedding_std`, `keep_weights`.
+        known: what the base's label numbers mean.
 
     Returns:
         A new generator; `base` is left as it is.
@@ -32,15 +38,24 @@ def conditional_generator(base: StyleGANGenerator, options: FinetuneOptions) -> 
     first = kept.pop("mapping.dense0.weight")
     embedding = kept.pop("mapping.label_weight", None)
     generator.load_state_dict(kept, strict=False)
-    if generator.mapping.label_weight is not None:
-        generator.mapping.label_weight.mul_(options.embedding_std)
-    if options.keep_weights:
-        new = generator.mapping.dense0.weight
-        new[:, : base.z_dim] = first[:, : base.z_dim]
-        own = generator.mapping.label_weight
-        if embedding is not None and own is not None and embedding.shape == own.shape:
-            new.copy_(first)
-            own.copy_(embedding)
+    new, own = generator.mapping.dense0.weight, generator.mapping.label_weight
+    if own is not None:
+        own.mul_(options.embedding_std)
+    if not options.keep_weights:
+        return generator
+    new[:, : base.z_dim] = first[:, : base.z_dim]
+    behind = first[:, base.z_dim :]
+    for row, name in enumerate(options.labels):
+        if embedding is None or name not in known:
+            continue
+        old = embedding[list(known).index(name)]
+        if own is None:
+            new[:, base.z_dim + row] = behind @ old
+        else:
+            width = min(len(old), own.shape[1])
+            own[row] = 0
+            own[row, :width] = old[:width]
+            new[:, base.z_dim : base.z_dim + width] = behind[:, :width]
     return generator
 
 

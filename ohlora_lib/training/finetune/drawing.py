@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from ohlora_lib.networks.attribute_cnn import AttributeCNN
 from ohlora_lib.networks.property_cnn import LAYOUTS, PropertyCNN
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 from ohlora_lib.training.finetune.faces import quantised
@@ -74,6 +75,12 @@ def content_loss(w: Tensor, z: Tensor, base: StyleGANGenerator) -> Tensor:
         label = torch.zeros(len(z), base.label_dim, device=z.device) if base.label_dim else None
         start = base.mapping(z, label)
     return (w - start).square().mean() / start.var(dim=0).mean()
+
+
+def gender_loss(judge: AttributeCNN, images: Tensor, options: FinetuneOptions) -> Tensor:
+    """Mean squared distance of the probability of a woman to 1, for pictures in [-1, 1]."""
+    pixels = (images + 1) / 2 if options.judge_range else images
+    return (1 - judge(pixels)).square().mean()
 
 
 def freeze(module: nn.Module, dropout: bool) -> nn.Module:

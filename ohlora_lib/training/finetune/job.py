@@ -12,6 +12,7 @@ from ohlora_lib.networks.property_cnn import PropertyCNN
 from ohlora_lib.networks.stylegan_discriminator import StyleGANDiscriminator
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 from ohlora_lib.seeds import derive_seed
+from ohlora_lib.store.checkpoints import read_checkpoint
 from ohlora_lib.training.finetune.conditioning import conditional_generator
 from ohlora_lib.training.finetune.faces import read_faces
 from ohlora_lib.training.finetune.loop import train_finetune
@@ -64,9 +65,10 @@ def finetune(
     stream = derive_seed(seed, "finetune", name)
     torch.manual_seed(stream)
     base = load_network(generator, StyleGANGenerator.kind).to(device)
+    known = read_checkpoint(generator).provenance.get("labels", ())
     material = Material(
         faces=read_faces(images, scores, options.labels),
-        generator=conditional_generator(base, options).to(device).train(),
+        generator=conditional_generator(base, options, known).to(device).train(),
         base=base.requires_grad_(False),
         property_cnn=load_network(property_cnn, PropertyCNN.kind).to(device),
         device=device,

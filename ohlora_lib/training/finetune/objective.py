@@ -25,7 +25,7 @@ class Material:
     base: StyleGANGenerator  # the one it started from, frozen
     property_cnn: PropertyCNN
     discriminator: StyleGANDiscriminator | None = None  # to start from; adversarial objectives only
-    gender_cnn: AttributeCNN | None = None  # the autoencoder only
+    gender_cnn: AttributeCNN | None = None  # where options.gender is not 0
     device: str = "cpu"
 
 

@@ -52,6 +52,7 @@ class FinetuneOptions:
     judge_trainable: bool = False  # published v2: the judge learns too
     judge_range: bool = True  # give the gender CNN [0, 1] as it was trained; published: [-1, 1]
     targets: tuple[str, ...] = THREE_LABELS  # scores that the loss is about
+    gender: float = 0.0  # weight of (1 - probability of a woman) squared, told by the gender CNN
     # adversarial
     discriminator: str = "stylegan"  # stylegan, or crops: three branches of the property CNN
     discriminator_trainable: str = "all"  # all, last (last block and dense layers) or head
@@ -66,7 +67,6 @@ class FinetuneOptions:
     # scores
     curriculum: float = 0.0  # r of the published v2: latents and labels start as one fixed batch
     # autoencoder
-    gender_weight: float = 1.0  # weight of (1 - probability of a woman) squared
     mean_weight: float = 0.2  # weight of mu squared
     variance_weight: float = 0.05  # weight of (log variance) squared
     swap_labels: float = 0.75  # share of pictures whose label is another one than their own

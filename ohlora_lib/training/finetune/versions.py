@@ -29,27 +29,36 @@ _V1 = FinetuneOptions(
     labels=ALL_LABELS,
     start="original",
     scores="v2",
-    content=0.2,
-    auxiliary=1.0,
+    content=0.1,
+    gender=1.0,
+    auxiliary=2.0,
+    label_scale=1.5,
     critic_lr=3e-3,
     r1_every=8,
     r1_gamma=2.0,
     warmup=150,
 )
-_V2 = FinetuneOptions(objective="scores", labels=ALL_LABELS, targets=ALL_LABELS[:6], content=1.0)
+_V2 = FinetuneOptions(objective="scores", labels=ALL_LABELS, targets=ALL_LABELS[:6], content=0.5)
 _V3 = FinetuneOptions(
-    objective="autoencoder", labels=ALL_LABELS, embedding=24, content=1.0, critic_lr=1e-4
+    objective="autoencoder",
+    labels=ALL_LABELS,
+    embedding=24,
+    content=0.5,
+    gender=1.0,
+    label_scale=1.5,
+    critic_lr=1e-4,
 )
 _V4 = replace(_V1, labels=FinetuneOptions.labels, start="v1", scores="cnn")
 _V5 = FinetuneOptions(
     objective="adversarial",
     embedding=0,
-    content=0.2,
+    content=0.1,
     discriminator="crops",
     discriminator_trainable="head",
+    critic_lr=1e-2,  # two small layers, with nothing but six numbers to learn from
     r1_every=8,
-    r1_gamma=0.1,
-    warmup=50,
+    r1_gamma=1e-3,  # the branches are steep: a larger one keeps the layers after them flat
+    warmup=150,
 )
 
 CORRECTED = {
@@ -58,11 +67,11 @@ CORRECTED = {
     "v3": _V3,
     "v4": _V4,
     "v5_1": _V5,
-    "v5_2": replace(_V5, objective="scores", content=1.0, warmup=0),
+    "v5_2": replace(_V5, objective="scores", content=0.5, warmup=0),
     "v5_3": replace(_V5, truncation_psi=0.5, truncation_samples=64),
 }
 
-_GAN = {"fresh_noise": True, "style_mixing": 0.9, "auxiliary": 0.0, "warmup": 0}
+_GAN = {"gender": 0.0, "fresh_noise": True, "style_mixing": 0.9, "auxiliary": 0.0, "warmup": 0}
 _GAN |= {"r1_every": 1, "r1_gamma": 10.0, "content": 0.0, **_PUBLISHED}
 _LAST = {**_GAN, "discriminator_trainable": "last", "max_g_steps": 4}
 _CROPS = {**_GAN, "discriminator_trainable": "all", "max_d_steps": 4, "max_g_steps": 4}
