@@ -60,6 +60,7 @@ class ConditionalModel:
         self.label_dim = len(labels)
         self.columns = [labels.index(name) for name in CONTROLLED]
         self.truncation = truncation
+        self.means: dict[bytes, np.ndarray] = {}  # of labels asked for before
 
     def draw(self, latents: np.ndarray, requested: np.ndarray) -> np.ndarray:
         """Draw one picture per row; see `ControlledModel`."""
@@ -80,9 +81,11 @@ class ConditionalModel:
         different, index = np.unique(label, axis=0, return_inverse=True)
         count = self.truncation["samples"]
         z = rng(0, "conditional truncation").standard_normal((count, self.latent_dim), np.float32)
-        labels = (np.tile(row, (count, 1)) for row in different)
-        means = [self.synthesizer.map(z, label).mean(axis=0) for label in labels]
-        return np.stack(means), index.reshape(-1)
+        for row in different:
+            if row.tobytes() not in self.means:
+                w = self.synthesizer.map(z, np.tile(row, (count, 1)))
+                self.means[row.tobytes()] = w.mean(axis=0)
+        return np.stack([self.means[row.tobytes()] for row in different]), index.reshape(-1)
 
 
 def open_model(path: str | Path, batch_size: int = 16, device: str = "cpu") -> ControlledModel:
