@@ -391,7 +391,7 @@ def test_more_bootstrap_samples_draw_nothing_again(finished):
 
 
 def test_the_published_recipes_are_methods_of_their_own(finished):
-    run = snakemake(finished, "published", "--dry-run")
+    run = snakemake(finished, "--dry-run", "published")
     assert run.returncode == 0, said(run)
     assert re.search(r"wildcards: version=v3_published\b", said(run))
     assert re.search(r"wildcards: extent=_published\b", said(run))
