@@ -11,6 +11,7 @@ report: "rules/captions/workflow.rst"
 
 
 include: "rules/common.smk"
+include: "rules/methods.smk"
 include: "rules/generate.smk"
 include: "rules/label.smk"
 include: "rules/classify.smk"

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from ohlora_lib.networks.inference import Synthesizer, to_uint8
+from ohlora_lib.networks.inference import Synthesizer
+from ohlora_lib.networks.pixels import to_uint8
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 
 

@@ -11,7 +11,13 @@ import torch
 
 from ohlora_lib.errors import InputError
 from ohlora_lib.networks import load_network, save_network
-from ohlora_lib.networks.property_cnn import BRANCHES, OUTPUTS, PropertyBranch, PropertyCNN
+from ohlora_lib.networks.property_cnn import (
+    BRANCHES,
+    OUTPUTS,
+    PropertyBranch,
+    PropertyCNN,
+    predict,
+)
 from ohlora_lib.populations.property_cnn import (
     PUBLISHED,
     read_scores,
@@ -23,7 +29,7 @@ from ohlora_lib.scores import ALGORITHMS
 from ohlora_lib.store.shards import write_image_shard
 from ohlora_lib.store.tables import read_json, read_table, write_table
 from ohlora_lib.training import property_cnn
-from ohlora_lib.training.property_cnn import PropertyOptions, agreement, calibrate, predict, split
+from ohlora_lib.training.property_cnn import PropertyOptions, agreement, calibrate, split
 
 LAYOUTS = Path(__file__).parent / "fixtures" / "published_layouts" / "state_dicts.json"
 FILE = "stylegan_gen_fine_tuned_v2_cnn.pth (property score CNN, 7 scores)"

@@ -31,6 +31,7 @@ from ohlora_lib.judging.grids import zero_rows
 from ohlora_lib.networks import load_network
 from ohlora_lib.networks.annotator import ATTRIBUTES, Annotator
 from ohlora_lib.networks.attribute_cnn import AttributeCNN
+from ohlora_lib.networks.pixels import to_float
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.seeds import rng
 from ohlora_lib.store.gallery import iter_gallery, read_gallery, read_rows
@@ -71,8 +72,7 @@ class AnnotatorReader:
     @torch.inference_mode()
     def read(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See `Reader`; float64 [N, 4], float32 [N, D]."""
-        pixels = torch.from_numpy(images).to(self.device).permute(0, 3, 1, 2)
-        features = self.network.features(pixels.float() / 127.5 - 1)
+        features = self.network.features(to_float(images, self.device))
         answers = torch.sigmoid(self.network.head(features).double())
         return answers.cpu().numpy(), features.cpu().numpy()
 

@@ -10,6 +10,7 @@ from ohlora_lib.judging.distribution import kernel_distance, sliced_wasserstein
 from ohlora_lib.networks import load_network
 from ohlora_lib.networks.annotator import ATTRIBUTES, Annotator
 from ohlora_lib.networks.inference import Synthesizer
+from ohlora_lib.networks.pixels import to_float
 from ohlora_lib.networks.segmentation import ParserSegmenter
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 from ohlora_lib.populations.raw_scores import raw_scores
@@ -117,6 +118,5 @@ def _shares(images: np.ndarray, annotator: Annotator) -> dict[str, float]:
     """Share of pictures with each attribute, by the annotator."""
     answers = []
     for start in range(0, len(images), CHUNK):
-        pixels = torch.from_numpy(images[start : start + CHUNK]).permute(0, 3, 1, 2)
-        answers.append((annotator(pixels.float() / 127.5 - 1) > 0).float())
+        answers.append((annotator(to_float(images[start : start + CHUNK])) > 0).float())
     return dict(zip(ATTRIBUTES, torch.cat(answers).mean(dim=0).tolist(), strict=True))

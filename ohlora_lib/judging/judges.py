@@ -15,12 +15,12 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from ohlora_lib.judging import JUDGES
 from ohlora_lib.scores import ALGORITHMS
 from ohlora_lib.scores.normalize import DECIMALS
 from ohlora_lib.store.gallery import iter_gallery
 from ohlora_lib.store.tables import write_table
 
-JUDGES = ("cnn", "segment")
 MEASURED = ALGORITHMS["v1"]  # the seven properties, in canonical order
 
 

@@ -7,25 +7,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ohlora_lib.networks.pixels import to_uint8
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 from ohlora_lib.networks.stylegan_layers import (
     EPSILON,
     SLOPE,
     channels_last_on_cpu,
 )
-
-
-def to_uint8(image: Tensor) -> np.ndarray:
-    """Quantise pictures: clip((x + 1) * 127.5 + 0.5, 0, 255), truncated.
-
-    Args:
-        image: [N, 3, H, W] float, nominally in [-1, 1].
-
-    Returns:
-        [N, H, W, 3] uint8.
-    """
-    levels = ((image + 1) * 127.5 + 0.5).clamp(0, 255).to(torch.uint8)
-    return levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
 
 class _FoldedLayer:

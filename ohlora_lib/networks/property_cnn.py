@@ -7,9 +7,12 @@ pixels; below 256 the same family with padded, narrower layers.
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from ohlora_lib.networks.pixels import to_float
 
 PUBLISHED_RESOLUTION = 256
 HIDDEN = 256  # width of fc1
@@ -192,3 +195,27 @@ class PropertyCNN(nn.Module):
         for branch in self.branches():
             found |= zip(branch.outputs, branch(image).split(1, dim=1), strict=True)
         return torch.cat([found[name] for name in OUTPUTS], dim=1)
+
+
+@torch.inference_mode()
+def predict(network: PropertyCNN, images: np.ndarray, batch_size: int = 64) -> np.ndarray:
+    """Score pictures in eval mode.
+
+    The last batch is padded, so that a picture's scores do not depend on how many come with it.
+
+    Args:
+        network: on any device.
+        images: uint8 [N, side, side, 3].
+        batch_size: pictures scored at once.
+
+    Returns:
+        float32 [N, 7] z-scores in the order of `OUTPUTS`.
+    """
+    network.eval()
+    device = next(network.parameters()).device
+    scores = np.empty((len(images), len(OUTPUTS)), np.float32)
+    for start in range(0, len(images), batch_size):
+        part = images[start : start + batch_size]
+        filled = np.resize(part, (batch_size, *part.shape[1:]))
+        scores[start : start + len(part)] = network(to_float(filled, device)).cpu()[: len(part)]
+    return scores

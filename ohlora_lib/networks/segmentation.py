@@ -10,6 +10,7 @@ import torch
 from ohlora_lib.errors import InputError
 from ohlora_lib.networks import load_network
 from ohlora_lib.networks.face_parser import FaceParser
+from ohlora_lib.networks.pixels import to_float
 
 MAP_SIDE = 224  # px, what the score algorithms expect
 
@@ -61,8 +62,7 @@ class ParserSegmenter:
         for start in range(0, count, self.batch_size):
             part = images[start : start + self.batch_size]
             filled = np.resize(part, (self.batch_size, *part.shape[1:]))
-            pixels = torch.from_numpy(filled).to(self.device).permute(0, 3, 1, 2)
-            found = self.parser.class_maps(pixels.float() / 127.5 - 1, MAP_SIDE)
+            found = self.parser.class_maps(to_float(filled, self.device), MAP_SIDE)
             maps[start : start + len(part)] = found[: len(part)].cpu().numpy()
         cuts = np.tile(np.array([0, 0, width, height], np.float32), (count, 1))
         return Segmentation(maps, cuts, (maps == 1).mean(axis=(1, 2)) >= 0.02)

@@ -9,6 +9,7 @@ import torch
 
 from ohlora_lib.networks import load_network
 from ohlora_lib.networks.annotator import ATTRIBUTES, Annotator
+from ohlora_lib.networks.pixels import to_float
 from ohlora_lib.store.shards import iter_images
 from ohlora_lib.store.tables import write_table
 
@@ -28,9 +29,8 @@ def annotate(
     ids, answers = [], []
     with torch.inference_mode():
         for rows in iter_images(image_paths, batch=batch_size):
-            pixels = torch.from_numpy(rows.images).permute(0, 3, 1, 2).float() / 127.5 - 1
             ids.append(rows.ids)
-            answers.append(torch.sigmoid(network(pixels)).numpy())
+            answers.append(torch.sigmoid(network(to_float(rows.images))).numpy())
     table = pd.DataFrame(np.concatenate(answers), columns=list(ATTRIBUTES))
     table.insert(0, "id", np.concatenate(ids))
     write_table(path, table)

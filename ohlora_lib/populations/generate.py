@@ -8,7 +8,8 @@ import torch
 from tqdm import tqdm
 
 from ohlora_lib.networks import load_network
-from ohlora_lib.networks.inference import Synthesizer, to_uint8
+from ohlora_lib.networks.inference import Synthesizer
+from ohlora_lib.networks.pixels import to_uint8
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 from ohlora_lib.seeds import derive_seed
 from ohlora_lib.store.shards import image_shard, shard_bounds

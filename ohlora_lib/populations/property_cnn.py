@@ -8,12 +8,12 @@ import pandas as pd
 
 from ohlora_lib.errors import InputError
 from ohlora_lib.networks import load_network, save_network
-from ohlora_lib.networks.property_cnn import OUTPUTS, PropertyCNN
+from ohlora_lib.networks.property_cnn import OUTPUTS, PropertyCNN, predict
 from ohlora_lib.seeds import derive_seed
 from ohlora_lib.store.shards import iter_images
 from ohlora_lib.store.tables import REBUILD, read_table, write_json, write_table
 from ohlora_lib.training import property_cnn
-from ohlora_lib.training.property_cnn import PropertyOptions, agreement, predict
+from ohlora_lib.training.property_cnn import PropertyOptions, agreement
 
 COLUMNS = tuple(f"{name}_score" for name in OUTPUTS)
 

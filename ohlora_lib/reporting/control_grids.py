@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ohlora_lib.reporting.evaluations import JUDGES, Evaluation, read_evaluation
+from ohlora_lib.judging import JUDGES
+from ohlora_lib.reporting.evaluations import Evaluation, read_evaluation
 from ohlora_lib.reporting.sheets import GAP, MARGIN, Sheet, fit
 from ohlora_lib.reporting.theme import BLUE, MUTED, ORANGE, RED, number
 from ohlora_lib.reporting.wording import ends, meaning

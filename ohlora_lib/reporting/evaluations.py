@@ -11,11 +11,6 @@ from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.store.gallery import read_gallery
 from ohlora_lib.store.tables import REBUILD, read_json, read_table
 
-JUDGES = {
-    "cnn": "the property CNN",  # which methods are taught by
-    "segment": "segmentation",  # class maps and algorithm v2, which no method has seen
-}
-
 
 @dataclass(frozen=True)
 class Evaluation:

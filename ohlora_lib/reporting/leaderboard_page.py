@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import pandas as pd
 
-from ohlora_lib.reporting.evaluations import JUDGES
+from ohlora_lib.judging import JUDGES
 from ohlora_lib.reporting.leaderboard_columns import COLUMNS, Column
 from ohlora_lib.reporting.theme import BLUE, FAINT, INK, MUTED, QUALITY, RED, number, percent
 

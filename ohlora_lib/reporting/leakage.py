@@ -6,7 +6,7 @@ import matplotlib
 import numpy as np
 
 from ohlora_lib.errors import InputError
-from ohlora_lib.reporting.evaluations import JUDGES
+from ohlora_lib.judging import JUDGES
 from ohlora_lib.reporting.theme import FAINT, INK, MUTED, headline, number, saved_figure
 from ohlora_lib.scores import CONTROLLED, PROPERTIES
 from ohlora_lib.store.tables import REBUILD, read_json

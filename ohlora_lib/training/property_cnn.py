@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ohlora_lib.errors import InputError
-from ohlora_lib.networks.property_cnn import OUTPUTS, PropertyCNN
+from ohlora_lib.networks.pixels import to_float
+from ohlora_lib.networks.property_cnn import OUTPUTS, PropertyCNN, predict
 from ohlora_lib.seeds import derive_seed, rng
 from ohlora_lib.training.state import TrainingState, locked
 
@@ -137,30 +137,6 @@ def train_property_cnn(
     return Trained(best, best_epoch, history)
 
 
-@torch.inference_mode()
-def predict(network: PropertyCNN, images: np.ndarray, batch_size: int = 64) -> np.ndarray:
-    """Score pictures in eval mode.
-
-    The last batch is padded, so that a picture's scores do not depend on how many come with it.
-
-    Args:
-        network: on any device.
-        images: uint8 [N, side, side, 3].
-        batch_size: pictures scored at once.
-
-    Returns:
-        float32 [N, 7] z-scores in the order of `OUTPUTS`.
-    """
-    network.eval()
-    device = next(network.parameters()).device
-    scores = np.empty((len(images), len(OUTPUTS)), np.float32)
-    for start in range(0, len(images), batch_size):
-        part = images[start : start + batch_size]
-        filled = np.resize(part, (batch_size, *part.shape[1:]))
-        scores[start : start + len(part)] = network(_pixels(filled, device)).cpu()[: len(part)]
-    return scores
-
-
 def validate(scores: np.ndarray, found: np.ndarray) -> dict[str, float]:
     """Compare answers with scores, leaving out missing scores.
 
@@ -251,7 +227,7 @@ def _train_epoch(
             group["lr"] = 0.5 * options.learning_rate * (1 + math.cos(math.pi * done))
         wanted = torch.from_numpy(scores[part]).to(device)
         known = wanted.isfinite()
-        errors = (network(_pixels(images[part], device)) - wanted)[known].square()
+        errors = (network(to_float(images[part], device)) - wanted)[known].square()
         loss = errors.sum() / max(errors.numel(), 1)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -259,11 +235,6 @@ def _train_epoch(
         total += errors.sum().item()
         count += errors.numel()
     return total / count
-
-
-def _pixels(images: np.ndarray, device: str | torch.device) -> Tensor:
-    """uint8 [N, side, side, 3] to float [N, 3, side, side] in [-1, 1], channels last in memory."""
-    return torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def _status(row: dict, epochs: int) -> str:

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from ohlora_lib.networks.annotator import ATTRIBUTES, Annotator
 from ohlora_lib.networks.face_parser import CLASSES, FaceParser
+from ohlora_lib.networks.pixels import to_float
 from ohlora_lib.seeds import derive_seed, rng
 from ohlora_lib.training.log import CsvLog
 from ohlora_lib.training.portrait_pool import PortraitPool
@@ -147,5 +148,4 @@ def _fit(
 
 def _images(pool: PortraitPool, rows: np.ndarray) -> Tensor:
     """Pictures of a pool as float [n, 3, side, side] in [-1, 1]."""
-    pixels = torch.from_numpy(pool.images[rows]).permute(0, 3, 1, 2)
-    return (pixels.float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
+    return to_float(pool.images[rows]).contiguous(memory_format=torch.channels_last)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ohlora_lib.networks import save_network
 from ohlora_lib.networks.crop_discriminator import BRANCHES, CropDiscriminator
+from ohlora_lib.networks.pixels import to_float
 from ohlora_lib.training.finetune.conditioning import conditional_discriminator
 from ohlora_lib.training.finetune.drawing import (
     content_loss,
@@ -16,7 +17,7 @@ from ohlora_lib.training.finetune.drawing import (
     gender_loss,
     requested_labels,
 )
-from ohlora_lib.training.finetune.faces import jittered, to_float
+from ohlora_lib.training.finetune.faces import jittered
 from ohlora_lib.training.finetune.objective import (
     Material,
     generator_optimizer,

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ohlora_lib.networks import save_network
+from ohlora_lib.networks.pixels import to_float
 from ohlora_lib.networks.score_encoder import ScoreEncoder
 from ohlora_lib.store.tables import write_table
 from ohlora_lib.training.finetune.drawing import (
@@ -18,7 +19,7 @@ from ohlora_lib.training.finetune.drawing import (
     gender_loss,
     read_scores,
 )
-from ohlora_lib.training.finetune.faces import Faces, to_float
+from ohlora_lib.training.finetune.faces import Faces
 from ohlora_lib.training.finetune.objective import (
     Material,
     generator_optimizer,

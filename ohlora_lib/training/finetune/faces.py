@@ -44,11 +44,6 @@ def read_faces(
     return Faces(ids, images, table.iloc[:, 1:].to_numpy(np.float32))
 
 
-def to_float(images: np.ndarray, device: torch.device | str = "cpu") -> Tensor:
-    """uint8 [N, R, R, 3] to float [N, 3, R, R] in [-1, 1], channels last in memory."""
-    return torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
-
-
 def quantised(images: Tensor) -> Tensor:
     """Round pictures [N, 3, R, R] to the 255 levels of 8 bit in [-1, 1]; the gradient passes."""
     levels = ((images.detach().clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1

@@ -9,14 +9,15 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from ohlora_lib.networks.inference import to_uint8
+from ohlora_lib.networks.pixels import to_float, to_uint8
+from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.seeds import derive_seed, rng
 from ohlora_lib.store.pictures import tile, write_picture
 from ohlora_lib.training.average import MovingAverage
 from ohlora_lib.training.finetune.drawing import draw_faces, read_scores
-from ohlora_lib.training.finetune.faces import correlations, to_float
+from ohlora_lib.training.finetune.faces import correlations
 from ohlora_lib.training.finetune.objective import Material, Objective
-from ohlora_lib.training.finetune.options import THREE_LABELS, FinetuneOptions
+from ohlora_lib.training.finetune.options import FinetuneOptions
 from ohlora_lib.training.log import CsvLog
 from ohlora_lib.training.state import TrainingState, locked, tensors_digest
 
@@ -110,7 +111,7 @@ def train_finetune(
             generator = averages["generator"].module
             latents = _latents(averages, material, seed)
             check = protocol_check(generator, checker, latents[:CHECKED_LATENTS], options)
-            score = min(check[f"corr_{name}"] for name in THREE_LABELS)
+            score = min(check[f"corr_{name}"] for name in CONTROLLED)
             better = info["best"] is None or score > info["best"] or not options.keep_best
             info["since"] = 0 if better else info["since"] + 1
             if better:
@@ -151,13 +152,13 @@ def protocol_check(
     for latent in latents:
         images = _draw(generator, latent.expand(len(wanted), -1), wanted, options)
         pixels = to_float(images, latents.device)
-        found.append(read_scores(judge, pixels, THREE_LABELS))
+        found.append(read_scores(judge, pixels, CONTROLLED))
     scores = torch.stack(found)  # [N, 27, 3]
     corr = correlations(scores, wanted.expand_as(scores)).mean(dim=0)
     mae = (scores - wanted).abs().mean(dim=(0, 1))
     return {
-        **{f"corr_{name}": corr[i].item() for i, name in enumerate(THREE_LABELS)},
-        **{f"mae_{name}": mae[i].item() for i, name in enumerate(THREE_LABELS)},
+        **{f"corr_{name}": corr[i].item() for i, name in enumerate(CONTROLLED)},
+        **{f"mae_{name}": mae[i].item() for i, name in enumerate(CONTROLLED)},
     }
 
 
@@ -172,7 +173,7 @@ def sample_grid(generator: nn.Module, latents: Tensor, options: FinetuneOptions)
 def _draw(generator: nn.Module, z: Tensor, wanted: Tensor, options: FinetuneOptions) -> np.ndarray:
     """Draw uint8 pictures for requested eyes, mouth and pose; other labels stay 0."""
     label = torch.zeros(len(z), len(options.labels), device=z.device)
-    label[:, [options.labels.index(name) for name in THREE_LABELS]] = wanted
+    label[:, [options.labels.index(name) for name in CONTROLLED]] = wanted
     # the recipe's way of drawing, without what only training does
     images, _ = draw_faces(generator, z, label, _quiet(options))
     return to_uint8(images)

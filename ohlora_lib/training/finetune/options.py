@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from ohlora_lib.scores import ALGORITHMS, CONTROLLED
 
 ALL_LABELS = tuple(ALGORITHMS["v1"])  # the seven scores, in their canonical order
-THREE_LABELS = CONTROLLED  # eyes, mouth, pose
 
 
 @dataclass(frozen=True)
@@ -17,7 +16,7 @@ class FinetuneOptions:
 
     # what is trained, and where it starts
     objective: str  # adversarial, scores or autoencoder
-    labels: tuple[str, ...] = THREE_LABELS  # what the label numbers mean
+    labels: tuple[str, ...] = CONTROLLED  # what the label numbers mean
     embedding: int = 16  # width of the learned label embedding; 0 puts the labels behind z as is
     start: str = "v1"  # original, or v1: FineTune-v1's generator (and discriminator)
     scores: str = "cnn"  # whose scores label the pictures: v1, v2 (algorithms) or cnn
@@ -51,7 +50,7 @@ class FinetuneOptions:
     judge_dropout: bool = False  # published: the judges' dropout stays on
     judge_trainable: bool = False  # published v2: the judge learns too
     judge_range: bool = True  # give the gender CNN [0, 1] as it was trained; published: [-1, 1]
-    targets: tuple[str, ...] = THREE_LABELS  # scores that the loss is about
+    targets: tuple[str, ...] = CONTROLLED  # scores that the loss is about
     gender: float = 0.0  # weight of (1 - probability of a woman) squared, told by the gender CNN
     # adversarial
     discriminator: str = "stylegan"  # stylegan, or crops: three branches of the property CNN
