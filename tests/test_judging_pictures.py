@@ -38,14 +38,6 @@ PARSER = Path(__file__).parents[1] / "resources/embedded/parser.safetensors"
 COUNT = 20
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def portraits() -> np.ndarray:
     parameters = sample_parameters(COUNT, torch.Generator().manual_seed(5))

@@ -45,14 +45,6 @@ COUNT = 22  # no multiple of a batch, nor of four
 COLORED = ("hair_color", "background_mean", "background_std", "hairstyle")
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 # ---- images
 
 

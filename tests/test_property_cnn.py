@@ -56,14 +56,6 @@ class Killed(BaseException):
     """Stands for a kill in the middle of a training."""
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 # ---- network
 
 

@@ -16,6 +16,7 @@ from torch import nn
 
 from ohlora_lib.errors import InputError
 from ohlora_lib.networks import load_network
+from ohlora_lib.networks.attribute_cnn import predict
 from ohlora_lib.networks.stylegan_discriminator import StyleGANDiscriminator
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 from ohlora_lib.populations.classify import predict_attribute, train_classifier
@@ -74,14 +75,6 @@ GENERATOR = {
 
 class Killed(BaseException):
     """Stands for a kill in the middle of a training."""
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def same_weights(first: nn.Module, second: nn.Module) -> bool:
@@ -706,7 +699,7 @@ def test_a_fold_learns_and_keeps_its_best_epoch(faces):
     assert len(losses) <= min(QUICK.max_epochs, fold.best_epoch + QUICK.patience + 2)
     # the network is that of the best epoch, not of the last one
     assert not fold.network.training
-    again = classifier.predict(fold.network, images[validation])
+    again = predict(fold.network, images[validation])
     assert np.allclose(again, fold.scores, atol=1e-6)
     assert fold_metrics(labels[validation], again, 0.5)["loss"] == pytest.approx(fold.loss)
     assert fold_metrics(labels[validation], again, 0.5)["auroc"] > 0.95

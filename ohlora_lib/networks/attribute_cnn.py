@@ -7,8 +7,11 @@ pixels; below 256 the same family with padded, narrower layers.
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+
+from ohlora_lib.networks.pixels import to_unit
 
 PUBLISHED_RESOLUTION = 256
 HIDDEN = 512  # width of fc1
@@ -143,3 +146,15 @@ class AttributeCNN(nn.Module):
             ValueError: if the image does not fit the network.
         """
         return self.fc_final[1](self.logit(image))
+
+
+@torch.inference_mode()
+def predict(network: AttributeCNN, images: np.ndarray, batch_size: int = 128) -> np.ndarray:
+    """Return the probability of the attribute, float32 [N], for uint8 images [N, side, side, 3]."""
+    network.eval()
+    device = next(network.parameters()).device
+    parts = [
+        network(to_unit(images[start : start + batch_size], device)).cpu()
+        for start in range(0, len(images), batch_size)
+    ]
+    return torch.cat(parts).numpy()

@@ -18,6 +18,11 @@ def to_float(images: np.ndarray, device: str | torch.device = "cpu") -> Tensor:
     return torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
+def to_unit(images: np.ndarray, device: str | torch.device = "cpu") -> Tensor:
+    """As `to_float`, but in [0, 1], the range of the attribute CNNs."""
+    return torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float() / 255
+
+
 def to_uint8(image: Tensor) -> np.ndarray:
     """Quantise pictures: clip((x + 1) * 127.5 + 0.5, 0, 255), truncated.
 

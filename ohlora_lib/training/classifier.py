@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import KFold, StratifiedKFold
-from torch import Tensor
 
 from ohlora_lib.errors import InputError
-from ohlora_lib.networks.attribute_cnn import AttributeCNN
+from ohlora_lib.networks.attribute_cnn import AttributeCNN, predict
+from ohlora_lib.networks.pixels import to_unit
 from ohlora_lib.seeds import derive_seed
 
 HALF_PERIOD = 10  # epochs from the full learning rate to 0 (cosine, never restarted: it swings)
@@ -114,18 +114,6 @@ def train_fold(
     )
 
 
-@torch.inference_mode()
-def predict(network: AttributeCNN, images: np.ndarray, batch_size: int = 128) -> np.ndarray:
-    """Return the probability of the attribute, float32 [N], for uint8 images [N, side, side, 3]."""
-    network.eval()
-    device = next(network.parameters()).device
-    parts = [
-        network(_pixels(images[start : start + batch_size], device)).cpu()
-        for start in range(0, len(images), batch_size)
-    ]
-    return torch.cat(parts).numpy()
-
-
 def fold_metrics(labels: np.ndarray, scores: np.ndarray, cut: float) -> dict[str, float]:
     """Return accuracy, precision, recall and F1 at `cut`, AUROC, and the mean loss (nats)."""
     answers = scores >= cut
@@ -168,7 +156,7 @@ def _train_once(
         network.train()
         total = 0.0
         for rows in _batches(order.permutation(train_rows), options.batch):
-            logits = network.logit(_pixels(images[rows], device))
+            logits = network.logit(to_unit(images[rows], device))
             # Summed over the batch, as published.
             loss = F.binary_cross_entropy_with_logits(logits, targets[rows], reduction="sum")
             optimizer.zero_grad(set_to_none=True)
@@ -196,11 +184,6 @@ def _train_once(
 
 def _batches(rows: np.ndarray, size: int) -> list[np.ndarray]:
     return [rows[start : start + size] for start in range(0, len(rows), size)]
-
-
-def _pixels(images: np.ndarray, device: str | torch.device) -> Tensor:
-    """uint8 [n, side, side, 3] to float [n, 3, side, side] in [0, 1], channels last in memory."""
-    return torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float() / 255
 
 
 def _auroc(labels: np.ndarray, scores: np.ndarray) -> float:
