@@ -51,6 +51,8 @@ def validate_config(
 ) -> dict[str, Any]:
     """Return a checked copy of a configuration, with the defaults of its schema filled in.
 
+    Entries that are switched off by `enabled: false` are left out.
+
     Args:
         config: the configuration, merged from all files.
         schema_path: the schema.
@@ -66,7 +68,7 @@ def validate_config(
     if problem is not None:
         place, text = problem
         raise InputError(f"{_where(place, files, config)}: {text}")
-    return filled
+    return _without_disabled(filled)
 
 
 # ---- defaults
@@ -101,6 +103,18 @@ def _resolve(schema: dict, whole: dict) -> dict:
     }
 
 
+def _without_disabled(config: dict) -> dict:
+    """Return the configuration without the populations, fine-tunes … that are switched off."""
+    kept = {
+        kind: {name: item for name, item in config[kind].items() if item["enabled"]}
+        for kind in ("populations", "finetune", "vectorfind")
+    }
+    hairstyle = dict(config["hairstyle_cnn"])
+    if hairstyle["population"] in config["populations"].keys() - kept["populations"].keys():
+        hairstyle["population"] = None
+    return {**config, **kept, "hairstyle_cnn": hairstyle}
+
+
 # ---- problems
 
 
@@ -119,7 +133,7 @@ def _problems(config: dict, schema: dict, root: Path) -> Iterator[tuple[Place, s
     for error in errors:
         yield _describe(error)
     if not errors:
-        yield from _cross_checks(config, root)
+        yield from _cross_checks(_without_disabled(config), root)
 
 
 def _describe(error: jsonschema.ValidationError) -> tuple[Place, str]:
@@ -184,7 +198,7 @@ def _describe(error: jsonschema.ValidationError) -> tuple[Place, str]:
 def _cross_checks(config: dict, root: Path) -> Iterator[tuple[Place, str]]:
     """Yield what a schema cannot say: values that contradict each other, missing files."""
     yield from _windows(config, ())
-    yield from _unknown_populations(config)
+    yield from _unknown_names(config)
     for name, population in config.get("populations", {}).items():
         place = ("populations", name)
         images, labels, attributes = (population[key] for key in ("images", "labels", "attributes"))
@@ -206,8 +220,19 @@ def _cross_checks(config: dict, root: Path) -> Iterator[tuple[Place, str]]:
                     (*place, "labels", "count"),
                     labels["count"],
                 )
+        for attribute in population["training"]:
+            if attribute not in attributes:
+                here = (*place, "training", attribute)
+                text = f"{_dotted(here)} trains an attribute that the population does not have"
+                yield here, f"{text}; {_suggest(attribute, attributes)}"
         for attribute, limits in population["filter"].items():
             here = (*place, "filter", attribute)
+            if population["filter_by"] == "shares" and "share" not in limits:
+                text = f"{_dotted(here)} has no share, by which the population is filtered"
+                yield here, f"{text}; add it"
+            if "share" in limits and ("min" in limits) == ("max" in limits):
+                text = f"{_dotted(here)} has a share, so it must have either min or max"
+                yield here, f"{text}: on which side the share passes; correct it"
             if attribute not in attributes:
                 text = f"{_dotted(here)} filters by an attribute that the population does not have"
                 yield here, f"{text}; {_suggest(attribute, attributes)}"
@@ -227,16 +252,29 @@ def _cross_checks(config: dict, root: Path) -> Iterator[tuple[Place, str]]:
             )
 
 
-def _unknown_populations(config: dict) -> Iterator[tuple[Place, str]]:
-    """Yield every training that names a population which the configuration does not have."""
-    trainings = {("property_cnn",): config["property_cnn"]}
-    trainings |= {("finetune", name): item for name, item in config["finetune"].items()}
-    known = list(config.get("populations", {}))
-    for place, training in trainings.items():
-        if training["population"] not in known:
-            here = (*place, "population")
-            text = f"{_dotted(here)} is the unknown population {training['population']!r}"
-            yield here, f"{text}; {_suggest(training['population'], known)}"
+def _unknown_names(config: dict) -> Iterator[tuple[Place, str]]:
+    """Yield every population or fine-tune that is named but not configured, or switched off."""
+    named: dict[Place, tuple[str, str | None]] = {
+        (network, "population"): ("populations", config[network]["population"])
+        for network in ("property_cnn", "hairstyle_cnn")
+    }
+    for name, item in config["finetune"].items():
+        named["finetune", name, "population"] = ("populations", item["population"])
+    for name, item in config["vectorfind"].items():
+        named["vectorfind", name, "finetune"] = ("finetune", item["finetune"])
+    if config["directions"]["enabled"]:
+        named["directions", "finetune"] = ("finetune", config["directions"]["finetune"])
+    for name, population in config["populations"].items():
+        named["populations", name, "finetune"] = ("finetune", population["finetune"])
+        for attribute, changes in population["training"].items():
+            here = ("populations", name, "training", attribute, "start")
+            named[here] = ("populations", changes.get("start"))
+    for place, (kind, name) in named.items():
+        known = list(config[kind])
+        if name is not None and name not in known:
+            noun = {"populations": "population", "finetune": "fine-tune"}[kind]
+            text = f"{_dotted(place)} is the unknown {noun} {name!r}"
+            yield place, f"{text}; {_suggest(name, known)}"
 
 
 def _windows(value: Any, place: Place) -> Iterator[tuple[Place, str]]:

@@ -3,6 +3,7 @@
 
 rule train_classifier:
     input:
+        unpack(classifier_start),
         images=image_shards,
         labels=result("{population}/labels.parquet"),
     output:
@@ -21,7 +22,7 @@ rule train_classifier:
         runtime="4h",
     params:
         seed=lookup(dpath="seed", within=config),
-        options=lookup(dpath="attributes/{attribute}", within=config),
+        options=classifier_options,
         code=code_digest("ohlora_lib.populations.classify"),
     script:
         "../workflow_scripts/train_classifier.py"
@@ -114,7 +115,7 @@ rule filter_images:
         mem_mb=1000,
         runtime="10m",
     params:
-        conditions=lookup(dpath="populations/{population}/filter", within=config),
+        recipe=filter_recipe,
         code=code_digest("ohlora_lib.populations.filter"),
     script:
         "../workflow_scripts/filter_images.py"

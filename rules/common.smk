@@ -116,6 +116,33 @@ def folds(attribute):
     return range(config["attributes"][attribute]["folds"])
 
 
+def classifier_options(wildcards):
+    """Params function: how the job's attribute is trained in the job's population."""
+    changes = dict(config["populations"][wildcards.population]["training"])
+    own = {key: value for key, value in changes.get(wildcards.attribute, {}).items()}
+    own.pop("start", None)
+    return {**config["attributes"][wildcards.attribute], **own}
+
+
+def classifier_start(wildcards):
+    """Input function: the first fold of another population that the job's training starts from."""
+    training = config["populations"][wildcards.population]["training"]
+    start = training.get(wildcards.attribute, {}).get("start")
+    if start is None:
+        return {}
+    return {"start": result(f"{start}/classifiers/{wildcards.attribute}/fold-0.safetensors")}
+
+
+def filter_recipe(wildcards):
+    """Params function: which images of the job's population are kept."""
+    recipe = config["populations"][wildcards.population]
+    return {
+        "conditions": recipe["filter"],
+        "filter_by": recipe["filter_by"],
+        "exclude_labelled": recipe["exclude_labelled"],
+    }
+
+
 def fold_metrics(wildcards):
     """Input function: what every fold of the job's attribute reached."""
     folder = result(f"{wildcards.population}/classifiers/{wildcards.attribute}")
@@ -124,8 +151,10 @@ def fold_metrics(wildcards):
 
 def generator_weights(wildcards):
     """Input function: the generator that the job's population comes from."""
-    own = config["populations"][wildcards.population]["generator"]
-    return own or config["domain"]["generator"]
+    recipe = config["populations"][wildcards.population]
+    if recipe["finetune"]:
+        return result(f"finetune/{recipe['finetune']}/generator.safetensors")
+    return recipe["generator"] or config["domain"]["generator"]
 
 
 def run_results():
@@ -143,8 +172,21 @@ def run_results():
         result("property_cnn/all_scores_v2_cnn.csv"),
         result("report/property_cnn.png"),
     ]
+    if config["hairstyle_cnn"]["population"]:
+        wanted += [result("hairstyle_cnn/metrics.json"), result("hairstyle_cnn/merged.safetensors")]
+    for name in VECTORFINDS:
+        folder = result(f"vectorfind/{name}")
+        wanted += [f"{folder}/{file}" for file in ("test_summary.json", "tsne.png")]
+    if WAYS:
+        wanted.append(result("directions/saturation.csv"))
+    enabled = [name for name in concept_finetunes() if name in config["finetune"]]
+    wanted += [result(f"report/concept_{name}.png") for name in enabled]
+    if selected_method():
+        folder = result(f"identities/{selected_method()}")
+        wanted += [f"{folder}/identities.csv", f"{folder}/identities.html"]
     if methods():
         wanted += [result("leaderboard.csv"), result("leaderboard.html")]
+        wanted.append(result("report/search_cost.png"))
     return wanted
 
 

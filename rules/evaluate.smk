@@ -2,14 +2,14 @@
 
 
 wildcard_constraints:
-    method=any_of(f"finetune_{version}" for version in FINETUNES) or "none",
+    method=any_of(all_methods()) or "none",
     judge=any_of(JUDGES),
 
 
 rule draw_pictures:
     input:
+        unpack(method_model),
         unpack(method_posterior),
-        model=method_model,
     output:
         requests=result("evaluation/{method}/requests.parquet"),
         latents=result("evaluation/{method}/latents.parquet"),
@@ -29,7 +29,7 @@ rule draw_pictures:
         counts=judging_counts,
         seed=lookup(dpath="seed", within=config),
         batch_size=lookup(dpath="inference/batch", within=config),
-        code=code_digest("ohlora_lib.judging.pictures"),
+        code=method_digest,
     script:
         "../workflow_scripts/draw_pictures.py"
 
@@ -111,3 +111,31 @@ rule judge_method:
         code=code_digest("ohlora_lib.judging.protocol"),
     script:
         "../workflow_scripts/judge_method.py"
+
+
+rule judge_concept:
+    input:
+        unpack(concept_inputs),
+    output:
+        document=result("finetune/{version}/concept.json"),
+    log:
+        result("logs/judge_concept/{version}.log"),
+    benchmark:
+        result("benchmarks/judge_concept/{version}.tsv")
+    wildcard_constraints:
+        version=any_of(concept_finetunes()) or "none",
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=2000,
+        runtime="1h",
+    params:
+        attributes=concept_attributes,
+        images=lookup(dpath="judging/random_images", within=config),
+        seed=lookup(dpath="seed", within=config),
+        batch_size=lookup(dpath="inference/batch", within=config),
+        code=code_digest("ohlora_lib.judging.concept"),
+    script:
+        "../workflow_scripts/judge_concept.py"

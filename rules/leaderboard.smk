@@ -111,3 +111,58 @@ rule make_leaderboard:
         code=code_digest("ohlora_lib.reporting.leaderboard"),
     script:
         "../workflow_scripts/make_leaderboard.py"
+
+
+rule plot_search_cost:
+    input:
+        unpack(saturation_table),
+        leaderboard=result("leaderboard.csv"),
+    output:
+        picture=report(
+            result("report/search_cost.png"),
+            caption="captions/search_cost.rst",
+            category="7 Control",
+            subcategory="all methods",
+            labels={"figure": "yield and cost", "judge": "both"},
+        ),
+    log:
+        result("logs/plot_search_cost.log"),
+    benchmark:
+        result("benchmarks/plot_search_cost.tsv")
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime="10m",
+    params:
+        code=code_digest("ohlora_lib.reporting.search_cost"),
+    script:
+        "../workflow_scripts/plot_search_cost.py"
+
+
+rule plot_concept:
+    input:
+        document=result("finetune/{version}/concept.json"),
+    output:
+        picture=report(
+            result("report/concept_{version}.png"),
+            caption="captions/concept.rst",
+            category="7 Control",
+            subcategory="finetune_{version}",
+            labels={"figure": "5 concept", "judge": "annotator, classifiers"},
+        ),
+    log:
+        result("logs/plot_concept/{version}.log"),
+    benchmark:
+        result("benchmarks/plot_concept/{version}.tsv")
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime="10m",
+    params:
+        code=code_digest("ohlora_lib.reporting.concept"),
+    script:
+        "../workflow_scripts/plot_concept.py"

@@ -1,18 +1,19 @@
 # Helpers of the model half: which methods there are, what each needs, and what is asked of it.
 from dataclasses import asdict
 
+from ohlora_lib.control import DIRECTION_METHODS, RANDOM_LABELS
 from ohlora_lib.judging import JUDGES
 from ohlora_lib.training.finetune.versions import version_options
 
 
-def property_cnn_options():
-    """Return how the property CNN is trained."""
-    return {key: value for key, value in config["property_cnn"].items() if key != "population"}
+def reader_options(network):
+    """Return how the property or hairstyle CNN is trained."""
+    return {key: value for key, value in config[network].items() if key != "population"}
 
 
 def finetunes():
     """Return the settings of every fine-tune: the configured ones, and the published recipes."""
-    chosen = {name: item for name, item in config["finetune"].items() if item["enabled"]}
+    chosen = config["finetune"]
     published = {
         f"{name}_published": {**settings, "recipe": "published", "options": {}}
         for name, settings in chosen.items()
@@ -37,6 +38,13 @@ def finetune_names(objective):
     return [name for name in FINETUNES if finetune_options(name).objective == objective]
 
 
+def cnn_scores(population):
+    """Return the table of a population's scores told by networks, all in the same units."""
+    if population == config["property_cnn"]["population"]:
+        return result("property_cnn/all_scores_v2_cnn.csv")
+    return result(f"{population}/all_scores_cnn.csv")
+
+
 def finetune_inputs(wildcards):
     """Input function: faces, their scores, judges and the networks a fine-tune starts from."""
     settings = FINETUNES[wildcards.version]
@@ -45,7 +53,7 @@ def finetune_inputs(wildcards):
     tables = {
         "v1": result(f"{population}/all_scores_v1.csv"),
         "v2": result(f"{population}/all_scores_v2.csv"),
-        "cnn": result("property_cnn/all_scores_v2_cnn.csv"),
+        "cnn": cnn_scores(population),
     }
     inputs = {
         "images": shards(population, "images"),
@@ -60,38 +68,206 @@ def finetune_inputs(wildcards):
     inputs["generator"] = start["generator"]
     if options.objective == "adversarial" and options.discriminator == "stylegan":
         inputs["discriminator"] = start["discriminator"]
-    if options.gender:
-        inputs["gender_cnn"] = result(f"{population}/classifiers/gender/fold-0.safetensors")
+    folder = result(f"{population}/classifiers")
+    inputs["attribute_cnns"] = [
+        f"{folder}/{name}/fold-0.safetensors" for name in options.attributes
+    ]
     return inputs
+
+
+def sources():
+    """Return the generators that are sampled: by name, the fine-tune and how many samples.
+
+    VectorFind-v6 and v7 move in FineTune-v1 with a label that means nothing: the name then ends in
+    _random. A generator is sampled once, as often as the greediest search needs.
+    """
+    found = {}
+    for name, settings in {**VECTORFINDS, **DIRECTIONS}.items():
+        entry = {"finetune": settings["finetune"], "samples": settings["samples"]}
+        source = source_of(settings)
+        if source in found:
+            entry["samples"] = max(entry["samples"], found[source]["samples"])
+        found[source] = entry
+    return found
+
+
+def source_of(settings):
+    """Return the name of the generator that a search moves in."""
+    random = settings.get("version") in RANDOM_LABELS
+    return settings["finetune"] + ("_random" if random else "")
+
+
+def source_generator(source):
+    """Return the checkpoint of a sampled generator."""
+    if source.endswith("_random"):
+        return result(f"samples/{source}.safetensors")
+    return result(f"finetune/{source}/generator.safetensors")
+
+
+def source_reader(source):
+    """Return the property CNN that reads a generator's samples: the merged one knows eight scores."""
+    if source.endswith("_random"):
+        return result("property_cnn/property_cnn.safetensors")
+    return result("hairstyle_cnn/merged.safetensors")
+
+
+def source_classifiers(source):
+    """Return the attribute classifiers that read a generator's samples."""
+    population = FINETUNES[sources()[source]["finetune"]]["population"]
+    attributes = config["populations"][population]["attributes"]
+    folder = result(f"{population}/classifiers")
+    return [f"{folder}/{attribute}/fold-0.safetensors" for attribute in attributes]
+
+
+def sampling_inputs(wildcards):
+    """Input function: the generator to sample and the networks that read its pictures."""
+    return {
+        "generator": source_generator(wildcards.source),
+        "property_cnn": source_reader(wildcards.source),
+        "classifiers": source_classifiers(wildcards.source),
+    }
+
+
+def search_settings(wildcards):
+    """Return the settings of the job's search or directions."""
+    key = wildcards.get("vectors") or wildcards.get("directions")
+    return {**VECTORFINDS, **DIRECTIONS}[key]
+
+
+def search_inputs(wildcards):
+    """Input function: samples, the generator they are from and what reads its pictures."""
+    source = source_of(search_settings(wildcards))
+    return {
+        "samples": result(f"samples/{source}.parquet"),
+        "generator": source_generator(source),
+        "property_cnn": source_reader(source),
+    }
+
+
+def direction_inputs(wildcards):
+    """Input function: as of a search, with the directions that the job's start from."""
+    source = source_of(DIRECTIONS[wildcards.directions])
+    inputs = {**search_inputs(wildcards), "classifiers": source_classifiers(source)}
+    inputs["statistics"] = score_statistics()
+    start = DIRECTION_STARTS[wildcards.directions]
+    if start:
+        inputs["start"] = result(f"directions/{start}/directions.safetensors")
+    return inputs
+
+
+def saturation_inputs(wildcards):
+    """Input function: samples of the directions' generator and what reads its pictures."""
+    source = source_of(config["directions"])
+    return {
+        "samples": result(f"samples/{source}.parquet"),
+        "generator": source_generator(source),
+        "property_cnn": source_reader(source),
+        "classifiers": source_classifiers(source),
+    }
+
+
+def saturation_table(wildcards):
+    """Input function: how many samples directions need, where there are any."""
+    return {"saturation": result("directions/saturation.csv")} if WAYS else {}
+
+
+def score_statistics():
+    """Return the file whose means and deviations define a score unit, for networks and judges."""
+    return result(f"{config['property_cnn']['population']}/all_scores_v2.json")
 
 
 def methods():
     """Return the names of the configured methods, without the published recipes."""
-    return [f"finetune_{name}" for name, item in config["finetune"].items() if item["enabled"]]
+    return [
+        *[f"finetune_{name}" for name in config["finetune"]],
+        *[f"vectorfind_{name}" for name in VECTORFINDS],
+        *[f"directions_{name}" for name in WAYS],
+    ]
 
 
-def method_settings(wildcards):
-    """Return the configuration of the job's method."""
-    return FINETUNES[wildcards.method.removeprefix("finetune_")]
+def all_methods():
+    """Return the names of all methods that can be judged."""
+    return [*methods(), *[f"finetune_{name}" for name in FINETUNES if name.endswith("_published")]]
+
+
+def method_settings(method):
+    """Return the configuration of a method: its family's entry under its own name."""
+    family, _, name = method.partition("_")
+    return {"finetune": FINETUNES, "vectorfind": VECTORFINDS, "directions": DIRECTIONS}[family][
+        name
+    ]
 
 
 def method_population(wildcards):
-    """Return the population whose faces the job's method imitates, and whose scores it obeys."""
-    return method_settings(wildcards)["population"]
+    """Return the population whose faces the job's method imitates."""
+    settings = method_settings(wildcards.method)
+    return FINETUNES[settings.get("finetune", wildcards.method.removeprefix("finetune_"))][
+        "population"
+    ]
 
 
 def method_model(wildcards):
-    """Input function: the checkpoint of the job's method."""
-    version = wildcards.method.removeprefix("finetune_")
-    return result(f"finetune/{version}/generator.safetensors")
+    """Input function: the checkpoint of the job's method, and what it needs beside it."""
+    family, _, name = wildcards.method.partition("_")
+    if family == "finetune":
+        return {"model": result(f"finetune/{name}/generator.safetensors")}
+    source = source_of(method_settings(wildcards.method))
+    file = {"vectorfind": "vectors", "directions": "directions"}[family]
+    return {
+        "model": result(f"{family}/{name}/{file}.safetensors"),
+        "generator": source_generator(source),
+        "property_cnn": source_reader(source),
+    }
+
+
+def method_digest(wildcards):
+    """Params function: hash of the code that draws one family of methods, and of no other's."""
+    family = wildcards.method.partition("_")[0]
+    modules = {"finetune": "conditional", "vectorfind": "vector_model", "directions": "directions"}
+    return code_digest("ohlora_lib.judging.pictures", f"ohlora_lib.control.{modules[family]}")
 
 
 def method_posterior(wildcards):
     """Input function: the latents of an autoencoder's faces; other methods draw theirs at random."""
-    version = wildcards.method.removeprefix("finetune_")
-    if finetune_options(version).objective != "autoencoder":
+    family, _, name = wildcards.method.partition("_")
+    if family != "finetune" or finetune_options(name).objective != "autoencoder":
         return {}
-    return {"posterior": result(f"finetune/{version}/posterior.parquet")}
+    return {"posterior": result(f"finetune/{name}/posterior.parquet")}
+
+
+def concept_finetunes():
+    """Return the fine-tunes that go on with another one's faces, chosen by attributes: FineTune-v8."""
+    return [name for name, settings in FINETUNES.items() if settings["version"] == "v8"]
+
+
+def concept_attributes(wildcards):
+    """Params function: the attributes that chose the job's training images."""
+    return config["populations"][FINETUNES[wildcards.version]["population"]]["attributes"]
+
+
+def concept_inputs(wildcards):
+    """Input function: the generator before and after, and who tells what its faces are."""
+    population = FINETUNES[wildcards.version]["population"]
+    parent = finetune_inputs(wildcards)["generator"]
+    inputs = {
+        "before": parent,
+        "after": result(f"finetune/{wildcards.version}/generator.safetensors"),
+    }
+    for name in concept_attributes(wildcards):
+        folder = result(f"{population}/classifiers/{name}")
+        inputs[name] = [f"{folder}/fold-{fold}.safetensors" for fold in folds(name)]
+    if config["domain"]["annotator"] is not None:
+        inputs["annotator"] = config["domain"]["annotator"]
+    return inputs
+
+
+def selected_method():
+    """Return the method whose faces are ranked, or None; stops where it is not configured."""
+    method = config["selection"]["method"]
+    if method is not None and method not in methods():
+        known = ", ".join(methods())
+        sys.exit(f"error: config.yaml: selection.method is {method!r}; configured are {known}")
+    return method
 
 
 def judging_counts(wildcards):
@@ -115,7 +291,7 @@ def judge_inputs(wildcards):
         return {"weights": result("property_cnn/property_cnn.safetensors")}
     return {
         "weights": config["domain"]["segmenter"]["weights"],
-        "statistics": result(f"{method_population(wildcards)}/all_scores_v2.json"),
+        "statistics": score_statistics(),
     }
 
 
@@ -139,10 +315,7 @@ def trained(names):
 
 def leaderboard_methods(wildcards):
     """Return the methods of the job's leaderboard: the one named published has their recipes too."""
-    names = methods()
-    if wildcards.extent:
-        names += [f"finetune_{version}_published" for version in trained(names)]
-    return names
+    return all_methods() if wildcards.extent else methods()
 
 
 def leaderboard_inputs(wildcards):
@@ -157,14 +330,32 @@ def leaderboard_inputs(wildcards):
 
 def leaderboard_sources(wildcards):
     """Params function: recipe, training time and training curves of every method."""
-    sources = {name: {} for name in leaderboard_methods(wildcards)}
-    for version in trained(sources):
-        sources[f"finetune_{version}"] = {
-            "recipe": FINETUNES[version]["recipe"],
-            "benchmark": result(f"benchmarks/finetune/{version}.tsv"),
-            "curves": result(f"finetune/{version}/training_curves.png"),
-        }
-    return sources
+    found = {}
+    for name in leaderboard_methods(wildcards):
+        family, _, key = name.partition("_")
+        settings = method_settings(name)
+        found[name] = {"recipe": settings.get("recipe", "published"), "benchmarks": costs(name)}
+        if family == "finetune":
+            found[name]["curves"] = result(f"finetune/{key}/training_curves.png")
+        else:
+            found[name]["samples"] = settings["samples"]
+        if family == "directions":
+            found[name]["recipe"] = "ours"
+    return found
+
+
+def costs(method):
+    """Return the benchmark files of all jobs that made a method, from its generator on."""
+    family, _, key = method.partition("_")
+    if family == "finetune":
+        return [result(f"benchmarks/finetune/{key}.tsv")]
+    found = [result(f"benchmarks/draw_samples/{source_of(method_settings(method))}.tsv")]
+    if family == "vectorfind":
+        return [*found, result(f"benchmarks/find_vectors/{key}.tsv")]
+    while key:
+        found.append(result(f"benchmarks/fit_directions/{key}.tsv"))
+        key = DIRECTION_STARTS[key]
+    return found
 
 
 def judged(names, files):
@@ -174,3 +365,8 @@ def judged(names, files):
 
 
 FINETUNES = finetunes()
+VECTORFINDS = config["vectorfind"]
+# every way starts from the one before it
+DIRECTION_STARTS = dict(zip(DIRECTION_METHODS, [None, *DIRECTION_METHODS], strict=False))
+WAYS = config["directions"]["ways"] if config["directions"]["enabled"] else []
+DIRECTIONS = dict.fromkeys(DIRECTION_METHODS if WAYS else [], config["directions"])

@@ -1,4 +1,5 @@
-# Property CNN: learns the segmentation's scores of one population and scores all its kept images.
+# Networks that read property scores: the property CNN learns seven scores of one population, the
+# hairstyle CNN the eighth of another; each scores all images kept there. Merged, they tell eight.
 
 
 rule train_property_cnn:
@@ -23,7 +24,8 @@ rule train_property_cnn:
     params:
         state=result("state/property_cnn"),
         population=lookup(dpath="property_cnn/population", within=config),
-        options=property_cnn_options(),
+        kind="property_cnn",
+        options=reader_options("property_cnn"),
         seed=lookup(dpath="seed", within=config),
         code=code_digest("ohlora_lib.populations.property_cnn"),
     script:
@@ -53,6 +55,7 @@ rule score_property_cnn:
         mem_mb=2000,
         runtime="1h",
     params:
+        kind="property_cnn",
         code=code_digest("ohlora_lib.populations.property_cnn"),
     script:
         "../workflow_scripts/score_property_cnn.py"
@@ -87,3 +90,90 @@ rule plot_property_cnn:
         code=code_digest("ohlora_lib.reporting.property_cnn"),
     script:
         "../workflow_scripts/plot_property_cnn.py"
+
+
+use rule train_property_cnn as train_hairstyle_cnn with:
+    input:
+        images=shards(config["hairstyle_cnn"]["population"], "images"),
+        scores=result(f"{config['hairstyle_cnn']['population']}/all_scores_v2.csv"),
+    output:
+        weights=result("hairstyle_cnn/hairstyle_cnn.safetensors"),
+        log=result("hairstyle_cnn/train_log.csv"),
+        validation=result("hairstyle_cnn/validation_ids.parquet"),
+    log:
+        result("logs/train_hairstyle_cnn.log"),
+    benchmark:
+        result("benchmarks/train_hairstyle_cnn.tsv")
+    params:
+        state=result("state/hairstyle_cnn"),
+        population=lookup(dpath="hairstyle_cnn/population", within=config),
+        kind="hairstyle_cnn",
+        options=reader_options("hairstyle_cnn"),
+        seed=lookup(dpath="seed", within=config),
+        code=code_digest("ohlora_lib.populations.property_cnn"),
+
+
+use rule score_property_cnn as score_hairstyle_cnn with:
+    input:
+        images=shards(config["hairstyle_cnn"]["population"], "images"),
+        kept=result(f"{config['hairstyle_cnn']['population']}/filtered.parquet"),
+        scores=result(f"{config['hairstyle_cnn']['population']}/all_scores_v2.csv"),
+        weights=result("hairstyle_cnn/hairstyle_cnn.safetensors"),
+        log=result("hairstyle_cnn/train_log.csv"),
+        validation=result("hairstyle_cnn/validation_ids.parquet"),
+    output:
+        csv=result("hairstyle_cnn/hairstyle_cnn.csv"),
+        metrics=result("hairstyle_cnn/metrics.json"),
+    log:
+        result("logs/score_hairstyle_cnn.log"),
+    benchmark:
+        result("benchmarks/score_hairstyle_cnn.tsv")
+    params:
+        kind="hairstyle_cnn",
+        code=code_digest("ohlora_lib.populations.property_cnn"),
+
+
+rule merge_property_cnn:
+    input:
+        property_cnn=result("property_cnn/property_cnn.safetensors"),
+        hairstyle_cnn=result("hairstyle_cnn/hairstyle_cnn.safetensors"),
+    output:
+        weights=result("hairstyle_cnn/merged.safetensors"),
+    log:
+        result("logs/merge_property_cnn.log"),
+    benchmark:
+        result("benchmarks/merge_property_cnn.tsv")
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime="10m",
+    params:
+        code=code_digest("ohlora_lib.populations.property_cnn"),
+    script:
+        "../workflow_scripts/merge_property_cnn.py"
+
+
+rule score_merged_cnn:
+    input:
+        images=image_shards,
+        kept=result("{population}/filtered.parquet"),
+        weights=result("hairstyle_cnn/merged.safetensors"),
+    output:
+        csv=result("{population}/all_scores_cnn.csv"),
+    log:
+        result("logs/score_merged_cnn/{population}.log"),
+    benchmark:
+        result("benchmarks/score_merged_cnn/{population}.tsv")
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=2000,
+        runtime="1h",
+    params:
+        code=code_digest("ohlora_lib.populations.property_cnn"),
+    script:
+        "../workflow_scripts/score_merged_cnn.py"

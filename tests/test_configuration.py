@@ -138,10 +138,26 @@ def test_schema_is_strict_and_every_value_is_described():
         ({"domain": {"segmenter": {"kind": "sam"}}}, "domain.segmenter.kind is the text 'sam'; allowed are parser"),
         ({"domain": None}, "domain must be a mapping of keys to values, not null"),
         ({"attributes": {"gender": {"learning_rate": "5e-5"}}}, "attributes.gender.learning_rate must be a number, not the text '5e-5'; write 5.0e-05"),
-        ({"attributes": {"age": {}}}, "the key 'max_loss' is missing in attributes.age"),
-        ({"attributes": {"age": {"max_los": 1}}}, "unknown key 'max_los' in attributes.age; did you mean 'max_loss'?"),
+        ({"attributes": {"hat": {}}}, "the key 'max_loss' is missing in attributes.hat"),
+        ({"attributes": {"hat": {"max_los": 1}}}, "unknown key 'max_los' in attributes.hat; did you mean 'max_loss'?"),
         ({"scores": {"v2": {"eyes": {"rows": [100, 50]}}}}, "scores.v2.eyes.rows is [100, 50], which is empty"),
         ({"property_cnn": {"population": "orignal"}}, "property_cnn.population is the unknown population 'orignal'; did you mean 'original'?"),
+        ({"hairstyle_cnn": {"population": "v9"}}, "hairstyle_cnn.population is the unknown population 'v9'; allowed are original, v1"),
+        ({"finetune": {"v2": {"population": "other"}}}, "finetune.v2.population is the unknown population 'other'; allowed are original, v1"),
+        ({"finetune": {"v1": {"enabled": False}}, "vectorfind": {name: {"finetune": "v2"} for name in DEFAULT["vectorfind"]}, "directions": {"finetune": "v2"}}, "populations.v1.finetune is the unknown fine-tune 'v1'"),
+        ({"finetune": {"v8": {"enabled": False}}, "vectorfind": {name: {"finetune": "v1"} for name in DEFAULT["vectorfind"]}}, "directions.finetune is the unknown fine-tune 'v8'"),
+        ({"vectorfind": {"v7": {"finetune": "v12"}}}, "vectorfind.v7.finetune is the unknown fine-tune 'v12'; did you mean 'v2'?"),
+        ({"vectorfind": {"v7": {"version": "v5"}}}, "vectorfind.v7.version is the text 'v5'; allowed are v6, v7, v8"),
+        ({"directions": {"finetune": "best"}}, "directions.finetune is the unknown fine-tune 'best'; allowed are v1,"),
+        (population(finetune="v0"), "populations.original.finetune is the unknown fine-tune 'v0'"),
+        (population(training={"gender": {"start": "orignal"}}), "populations.original.training.gender.start is the unknown population 'orignal'; did you mean 'original'?"),
+        (population(training={"age": {"cut": 0.2}}), "populations.original.training.age trains an attribute that the population does not have; allowed are gender, quality"),
+        (population(training={"gender": {"folds": 3}}), "unknown key 'folds' in populations.original.training.gender"),
+        (population(filter_by="shares"), "populations.original.filter.gender has no share, by which the population is filtered; add it"),
+        (population(filter_by="share"), "populations.original.filter_by is the text 'share'; allowed are limits, shares"),
+        (population(filter={"gender": {"share": 0.5, "max": 0.9}}), "populations.original.filter.gender has a share, so it must have either min or max: on which side the share passes"),
+        ({"populations": {"v1": {"filter": {"age": {"min": 0.001}}}}}, "populations.v1.filter.age has a share, so it must have either min or max"),
+        (population(filter={"gender": {"share": 0}}), "populations.original.filter.gender.share must be above 0, not 0"),
         ({"property_cnn": {"epochs": 0}}, "property_cnn.epochs must be at least 1, not 0"),
         ({"populations": {"Two Words": {"images": 9, "attributes": ["gender"], "labels": {"count": 5}}}}, "the name 'Two Words' in populations must be"),
         ({"populations": {"finetune": {"images": 9, "attributes": ["gender"], "labels": {"count": 5}}}}, "the name 'finetune' in populations is a reserved name"),
@@ -151,6 +167,44 @@ def test_schema_is_strict_and_every_value_is_described():
 )  # fmt: skip
 def test_mistakes_are_named(overlay, expected):
     assert expected in complaint(overlay)
+
+
+def test_a_share_needs_one_side_alone():
+    alone = copy.deepcopy(DEFAULT)
+    alone["populations"]["original"]["filter"] = {"gender": {"share": 0.5}}
+    with pytest.raises(InputError, match="must have either min or max"):
+        validate_config(alone, SCHEMA)
+    for side in ("min", "max"):
+        alone["populations"]["original"]["filter"] = {"gender": {"share": 0.5, side: 0.5}}
+        for way in ("limits", "shares"):
+            alone["populations"]["original"]["filter_by"] = way
+            assert validate_config(alone, SCHEMA)
+
+
+def test_what_is_switched_off_may_name_what_is_not_there():
+    off = {"enabled": False}
+    overlay = {
+        "finetune": {"v2": {**off, "population": "nowhere"}},
+        "vectorfind": {"v7": {**off, "finetune": "nothing"}},
+        "directions": {**off, "finetune": "nothing"},
+    }
+    config = validate_config(merged(overlay), SCHEMA)
+    assert "v2" not in config["finetune"] and "v7" not in config["vectorfind"]
+    assert {"v1", "v8"} <= set(config["finetune"])
+
+
+def test_without_its_population_there_is_no_eighth_score():
+    off = {"enabled": False}
+    overlay = {
+        "populations": {"v1": off},
+        "finetune": {"v8": off},
+        "vectorfind": {"v8": off},
+        "directions": off,
+    }
+    config = validate_config(merged(overlay), SCHEMA)
+    assert list(config["populations"]) == ["original"]
+    assert config["hairstyle_cnn"]["population"] is None
+    assert "populations.v1" not in complaint({**overlay, "finetune": {}})
 
 
 def test_the_file_and_line_are_named(tmp_path):
@@ -163,8 +217,8 @@ def test_the_file_and_line_are_named(tmp_path):
     # a value that is in no file came from --config; a default is blamed on the nearest key above it
     assert complaint(population(images=-1), files=files).startswith("the command line (--config): ")
     assert complaint({"nonsense": 1}, files=files).startswith("the command line (--config): ")
-    overlay.write_text("attributes:\n  age: {folds: 3}\n")
-    assert complaint({"attributes": {"age": {"folds": 3}}}, files=files).startswith(
+    overlay.write_text("attributes:\n  hat: {folds: 3}\n")
+    assert complaint({"attributes": {"hat": {"folds": 3}}}, files=files).startswith(
         f"{overlay}, line 2: "
     )
     assert complaint({"seed": -1}).startswith("configuration: ")
@@ -172,7 +226,8 @@ def test_the_file_and_line_are_named(tmp_path):
 
 def test_a_csv_that_exists_is_accepted(tmp_path):
     (tmp_path / "labels.csv").write_text("id,gender,quality\n")
-    config = merged(population(labels={"csv": "labels.csv"}) | {"domain": {"annotator": None}})
+    tables = {name: {"labels": {"csv": "labels.csv"}} for name in DEFAULT["populations"]}
+    config = merged({"populations": tables, "domain": {"annotator": None}})
     assert validate_config(config, SCHEMA, root=tmp_path)
 
 

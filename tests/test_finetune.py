@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 import torch
 
-from ohlora_lib.control.models import ConditionalModel, open_model, sample_latents
+from ohlora_lib.control.conditional import ConditionalModel
+from ohlora_lib.control.models import open_model, sample_latents
 from ohlora_lib.errors import InputError
 from ohlora_lib.networks import load_network, save_network
 from ohlora_lib.networks.attribute_cnn import AttributeCNN
@@ -16,6 +17,7 @@ from ohlora_lib.networks.property_cnn import PropertyCNN
 from ohlora_lib.networks.score_encoder import ScoreEncoder
 from ohlora_lib.networks.stylegan_discriminator import StyleGANDiscriminator
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
+from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.store.shards import write_image_shard
 from ohlora_lib.store.tables import read_table
 from ohlora_lib.training.finetune.conditioning import (
@@ -38,7 +40,7 @@ from ohlora_lib.training.finetune.faces import (
 from ohlora_lib.training.finetune.job import finetune, make_objective
 from ohlora_lib.training.finetune.loop import protocol_check, train_finetune
 from ohlora_lib.training.finetune.objective import Material
-from ohlora_lib.training.finetune.options import ALL_LABELS, THREE_LABELS
+from ohlora_lib.training.finetune.options import ALL_LABELS
 from ohlora_lib.training.finetune.versions import RECIPES, VERSIONS, version_options
 
 SIDE = 32
@@ -70,7 +72,7 @@ def material(version: str, recipe: str = "corrected", **changes) -> tuple[Materi
         generator=conditional_generator(base, options).train(),
         base=base.requires_grad_(False),
         property_cnn=PropertyCNN(SIDE).eval(),
-        gender_cnn=AttributeCNN("gender", SIDE).eval(),
+        attribute_cnns=[AttributeCNN(name, SIDE).eval() for name in options.attributes],
     )
     given.discriminator = StyleGANDiscriminator(**SHAPE)
     return given, options
@@ -98,7 +100,7 @@ def test_every_recipe_learns_only_what_it_should(version, recipe):
     before = {
         "generator": weights(given.generator),
         "cnn": weights(given.property_cnn),
-        "gender": weights(given.gender_cnn),
+        "readers": [weights(cnn) for cnn in given.attribute_cnns],
         "base": weights(given.base),
     }
     torch.manual_seed(5)
@@ -107,7 +109,8 @@ def test_every_recipe_learns_only_what_it_should(version, recipe):
     trained = {"mapping"} if options.trainable == "mapping" else {"mapping", "synthesis"}
     assert changed(given.generator, before["generator"]) == trained
     assert bool(changed(given.property_cnn, before["cnn"])) == options.judge_trainable
-    assert not changed(given.gender_cnn, before["gender"])
+    for cnn, weight in zip(given.attribute_cnns, before["readers"], strict=True):
+        assert not changed(cnn, weight)
     assert not changed(given.base, before["base"])
 
 
@@ -264,7 +267,7 @@ def test_training_stops_when_the_check_no_longer_improves(tmp_path, monkeypatch)
 
     def check(*_):
         score = next(scores)
-        return {f"{kind}_{name}": score for kind in ("corr", "mae") for name in THREE_LABELS}
+        return {f"{kind}_{name}": score for kind in ("corr", "mae") for name in CONTROLLED}
 
     monkeypatch.setattr("ohlora_lib.training.finetune.loop.protocol_check", check)
     given, options = material("v2", steps=50, epoch=1, patience=2)
@@ -316,16 +319,18 @@ def files(tmp_path) -> dict:
         "generator": base_generator(),
         "discriminator": StyleGANDiscriminator(**SHAPE),
         "property_cnn": PropertyCNN(SIDE),
-        "gender_cnn": AttributeCNN("gender", SIDE),
+        "gender": AttributeCNN("gender", SIDE),
     }
     for name, network in networks.items():
         save_network(tmp_path / f"{name}.safetensors", network)
     paths = {name: tmp_path / f"{name}.safetensors" for name in networks}
-    return {"images": [shard], "scores": tmp_path / "scores.csv", **paths}
+    readers = [paths.pop("gender")]
+    scores = tmp_path / "scores.csv"
+    return {"images": [shard], "scores": scores, "attribute_cnns": readers, **paths}
 
 
 def test_faces_without_a_score_are_left_out(files):
-    faces = read_faces(files["images"], files["scores"], THREE_LABELS)
+    faces = read_faces(files["images"], files["scores"], CONTROLLED)
     assert 0 not in faces.ids and len(faces.ids) == len(faces.images) == 11
     assert faces.labels.shape == (11, 3)
     with pytest.raises(InputError, match="lacks the column teeth_score"):

@@ -402,6 +402,91 @@ def test_a_filter_that_keeps_nothing_is_refused(attributes, tmp_path):
     assert not (tmp_path / "kept.parquet").exists() and not (tmp_path / "f.json").exists()
 
 
+BY_SHARES = {
+    "gender": {"min": 0.99, "share": 0.5},
+    "quality": {"max": 0.4, "share": 5 / 6},
+}
+
+
+def test_a_share_passes_on_the_side_that_its_limit_names(attributes, tmp_path):
+    """Values of gender are [1, 0, 0.3, 0, 0.5, 0.6], of quality [0, 1, 0.5, 1, 0.7, 0.8]."""
+    filter_images(
+        attributes, BY_SHARES, tmp_path / "kept.parquet", tmp_path / "filter.json", "shares"
+    )
+    assert read_table(tmp_path / "kept.parquet")["id"].tolist() == [0, 4, 5]
+    found = read_json(tmp_path / "filter.json")
+    high, low = found["conditions"]
+    assert (high["min"], high["max"], high["pass"]) == (pytest.approx(0.5), None, 3)
+    # two have the highest quality, so all six pass where five would
+    assert (low["min"], low["max"], low["pass"]) == (None, pytest.approx(1), 6)
+
+
+@pytest.mark.parametrize(("way", "kept"), [("limits", 1), ("shares", 3)])
+def test_both_ways_to_filter_are_counted_whichever_is_used(attributes, tmp_path, way, kept):
+    filter_images(attributes, BY_SHARES, tmp_path / "kept.parquet", tmp_path / "filter.json", way)
+    assert len(read_table(tmp_path / "kept.parquet")) == kept
+    found = read_json(tmp_path / "filter.json")
+    assert (found["filter_by"], found["kept"]) == (way, kept)
+    assert found["conditions"] == found[way]["conditions"]
+    assert (found["limits"]["kept"], found["shares"]["kept"]) == (1, 3)
+    assert [row["pass"] for row in found["limits"]["conditions"]] == [1, 1]
+    assert [row["pass"] for row in found["shares"]["conditions"]] == [3, 6]
+
+
+def test_shares_are_not_counted_where_a_condition_has_none(attributes, tmp_path):
+    conditions = {"gender": {"min": 0.5, "share": 0.5}, "quality": {"min": 0.1}}
+    filter_images(attributes, conditions, tmp_path / "kept.parquet", tmp_path / "filter.json")
+    found = read_json(tmp_path / "filter.json")
+    assert "shares" not in found and found["limits"]["kept"] == found["kept"] == 2
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    values=st.lists(st.integers(0, 20), min_size=1, max_size=40),
+    share=st.floats(0.01, 1),
+    side=st.sampled_from(["min", "max"]),
+)
+def test_a_share_lets_so_many_pass_and_equals_together(tmp_path_factory, values, share, side):
+    folder = tmp_path_factory.mktemp("filter")
+    scores = np.array(values) / 20
+    table = {"id": np.arange(len(scores)), "labelled": False, "gender": scores}
+    write_table(folder / "attributes.parquet", pd.DataFrame(table))
+    conditions = {"gender": {side: 0.5, "share": share}}
+    filter_images(
+        folder / "attributes.parquet",
+        conditions,
+        folder / "kept.parquet",
+        folder / "f.json",
+        "shares",
+    )
+    kept = np.isin(np.arange(len(scores)), read_table(folder / "kept.parquet")["id"])
+    count = max(round(share * len(scores)), 1)
+    sign = 1 if side == "min" else -1
+    weakest = (sign * scores[kept]).min()
+    assert kept.sum() >= count and (sign * scores[~kept] < weakest).all()
+    assert (sign * scores > weakest).sum() < count  # no more than its equals needed
+
+
+def test_labelled_images_can_be_left_out(attributes, tmp_path):
+    """Of ids 2, 4 and 5; shares are of these."""
+    conditions = {"gender": {"min": 0.5, "share": 1 / 3}}
+    for way, kept in (("limits", [4, 5]), ("shares", [5])):
+        filter_images(
+            attributes, conditions, tmp_path / "kept.parquet", tmp_path / "filter.json", way, True
+        )
+        assert read_table(tmp_path / "kept.parquet")["id"].tolist() == kept
+        found = read_json(tmp_path / "filter.json")
+        assert (found["total"], found["candidates"]) == (6, 3)
+        assert (found["limits"]["kept"], found["shares"]["kept"]) == (2, 1)
+    filter_images(attributes, {}, tmp_path / "kept.parquet", tmp_path / "filter.json")
+    assert read_json(tmp_path / "filter.json")["candidates"] == 6
+    with pytest.raises(InputError, match=r"gender: 0 of 3 pass"):
+        filter_images(
+            attributes, {"gender": {"min": 0.9}}, tmp_path / "k.parquet", tmp_path / "f.json",
+            exclude_labelled=True,
+        )  # fmt: skip
+
+
 # ---- metrics
 
 
@@ -424,15 +509,15 @@ def test_metrics_of_all_folds_and_the_agreement_on_unlabelled_images(tmp_path):
     write_table(tmp_path / "annotator.parquet", pd.DataFrame(truth))
     arguments = [tmp_path / "predictions.parquet", tmp_path / "labels.parquet"]
     out = tmp_path / "metrics.json"
-    collect_metrics(paths, *arguments, tmp_path / "annotator.parquet", out, "gender")
+    collect_metrics(paths, *arguments, tmp_path / "annotator.parquet", out, "gender", "original")
     found = read_json(out)
     # unlabelled: 2 both yes, 3 no against yes, 4 both no, 5 yes against no
     assert found["agreement"] == {"images": 4, "share": 0.5}
     assert found["mean"] == pytest.approx(dict.fromkeys(METRICS, 0.15) | {"auroc": 0.85})
     assert [(fold["fold"], fold["attempts"]) for fold in found["folds"]] == [(0, 1), (1, 2)]
-    assert found["published"] == PUBLISHED["gender"]
+    assert found["published"] == PUBLISHED["original"]["gender"]
 
-    collect_metrics(paths, *arguments, None, out, "age")
+    collect_metrics(paths, *arguments, None, out, "age", "original")
     assert read_json(out)["agreement"] is None and read_json(out)["published"] is None
 
 
@@ -443,7 +528,7 @@ def test_a_fold_without_auroc_does_not_count(tmp_path, aurocs, mean):
         table = pd.DataFrame({"id": [0], "mean": [0.5], "gender": [1]})
         write_table(tmp_path / f"{name}.parquet", table)
     arguments = [tmp_path / "predictions.parquet", tmp_path / "labels.parquet"]
-    collect_metrics(paths, *arguments, None, tmp_path / "metrics.json", "gender")
+    collect_metrics(paths, *arguments, None, tmp_path / "metrics.json", "gender", "original")
     assert read_json(tmp_path / "metrics.json")["mean"]["auroc"] == mean
 
 
@@ -452,7 +537,7 @@ def test_no_unlabelled_images_give_no_agreement(tmp_path):
     table = pd.DataFrame({"id": [0, 1], "mean": [0.5, 0.2], "gender": [1, 0]})
     write_table(tmp_path / "all.parquet", table)
     everything = [tmp_path / "all.parquet"] * 3
-    collect_metrics(paths, *everything, tmp_path / "metrics.json", "gender")
+    collect_metrics(paths, *everything, tmp_path / "metrics.json", "gender", "original")
     assert read_json(tmp_path / "metrics.json")["agreement"] is None
 
 

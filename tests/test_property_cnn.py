@@ -14,13 +14,16 @@ from ohlora_lib.networks import load_network, save_network
 from ohlora_lib.networks.property_cnn import (
     BRANCHES,
     OUTPUTS,
+    HairstyleCNN,
     PropertyBranch,
     PropertyCNN,
     predict,
 )
 from ohlora_lib.populations.property_cnn import (
     PUBLISHED,
+    merge_networks,
     read_scores,
+    score_kept,
     score_property_cnn,
     train_property_cnn,
 )
@@ -33,6 +36,7 @@ from ohlora_lib.training.property_cnn import PropertyOptions, agreement, calibra
 
 LAYOUTS = Path(__file__).parent / "fixtures" / "published_layouts" / "state_dicts.json"
 FILE = "stylegan_gen_fine_tuned_v2_cnn.pth (property score CNN, 7 scores)"
+MERGED = "merged property CNN (v8, 8 scores)"
 CROPS = {  # rows, columns seen at 256 pixels, and the outputs told from them
     "eyes": ((96, 144), (64, 192), (0,)),
     "mouth": ((160, 208), (96, 160), (3,)),
@@ -149,6 +153,85 @@ def test_refuses_wrong_arguments():
         PropertyCNN(64)(torch.rand(1, 3, 32, 32))
 
 
+# ---- the eighth score
+
+
+def test_is_the_published_hairstyle_network_at_256():
+    layout = json.loads(LAYOUTS.read_text())[MERGED]
+    prefix = "hairstyle_score_cnn."
+    own = {key.removeprefix(prefix): shape for key, shape in layout.items() if prefix in key}
+    network = HairstyleCNN(256)
+    assert {key: list(tensor.shape) for key, tensor in network.state_dict().items()} == own
+    assert list(network.state_dict()) == list(own)
+    assert sum(tensor.numel() for tensor in network.parameters()) == 8_605_377
+
+
+def test_merged_is_the_published_network_of_eight_scores_at_256():
+    layout = json.loads(LAYOUTS.read_text())[MERGED]
+    network = PropertyCNN(256, hairstyle=True).eval()
+    assert {key: list(tensor.shape) for key, tensor in network.state_dict().items()} == layout
+    assert list(network.state_dict()) == list(layout)
+    assert sum(tensor.numel() for tensor in network.parameters()) == 11_516_807 + 8_605_377
+    assert network.outputs == ALGORITHMS["v2"]
+    network.load_state_dict({key: torch.zeros(shape) for key, shape in layout.items()})
+    assert network(torch.rand(1, 3, 256, 256)).tolist() == [[0.0] * 8]
+
+
+@pytest.mark.parametrize("resolution", [64, 256])
+def test_the_hairstyle_is_seen_left_and_right_of_the_chin(resolution):
+    network = HairstyleCNN(resolution).eval()
+    image = torch.rand(1, 3, resolution, resolution, requires_grad=True)
+    network(image).sum().backward()
+    seen = image.grad.abs().sum(dim=(0, 1)) > 0
+    looked = torch.zeros(256, 256, dtype=torch.bool)
+    looked[128:, :96] = looked[128:, 160:] = True
+    step = 256 // resolution
+    looked = looked[::step, ::step]
+    assert not seen[~looked].any() and seen[looked].float().mean() > 0.8
+
+
+def test_a_hairstyle_network_survives_its_file(tmp_path):
+    network = HairstyleCNN(64, dropout=0.1).eval()
+    save_network(tmp_path / "cnn.safetensors", network)
+    loaded = load_network(tmp_path / "cnn.safetensors", "hairstyle_cnn")
+    image = torch.rand(2, 3, 64, 64)
+    assert loaded.config() == network.config() and torch.equal(loaded(image), network(image))
+    with pytest.raises(ValueError, match="image must be"):
+        network(torch.rand(1, 3, 32, 32))
+
+
+def merge(folder: Path, hairstyle_resolution: int = 64) -> list[torch.nn.Module]:
+    """Write and merge two networks of random weights; return these."""
+    parts = [PropertyCNN(64, dropout=0.3).eval(), HairstyleCNN(hairstyle_resolution).eval()]
+    paths = [folder / "seven.safetensors", folder / "one.safetensors"]
+    for path, part in zip(paths, parts, strict=True):
+        save_network(path, part)
+    merge_networks(*paths, folder / "merged.safetensors")
+    return parts
+
+
+def test_merging_changes_no_answer(tmp_path):
+    parts = merge(tmp_path)
+    merged = load_network(tmp_path / "merged.safetensors", "property_cnn")
+    images, _ = toy(70)
+    found = predict(merged, images)
+    assert found.shape == (70, 8) and merged.outputs == (*OUTPUTS, "hairstyle")
+    assert np.array_equal(found, np.hstack([predict(part, images) for part in parts]))
+    before = (tmp_path / "merged.safetensors").read_bytes()
+    arguments = [tmp_path / f"{name}.safetensors" for name in ("seven", "one", "merged")]
+    merge_networks(*arguments)
+    assert arguments[2].read_bytes() == before
+
+
+def test_networks_that_cannot_be_merged_are_refused(tmp_path):
+    with pytest.raises(InputError, match=r"sees 64 pixels and .*one\.safetensors 32"):
+        merge(tmp_path, 32)
+    seven = tmp_path / "seven.safetensors"
+    with pytest.raises(InputError, match="holds a property_cnn network where a hairstyle_cnn"):
+        merge_networks(seven, seven, tmp_path / "merged.safetensors")
+    assert not (tmp_path / "merged.safetensors").exists()
+
+
 # ---- training
 
 
@@ -198,6 +281,23 @@ def test_learns_what_is_visible(tmp_path):
     assert np.corrcoef(answers[:, 0], scores[:, 0])[0, 1] > 0.85
     part = predict(trained.network, images[:10])
     assert np.array_equal(part, answers[:10])
+
+
+def test_a_hairstyle_network_learns(tmp_path):
+    draw = np.random.default_rng(0)
+    scores = draw.normal(size=(120, 1)).clip(-2, 2)
+    images = draw.integers(100, 156, (120, 64, 64, 3)).astype(float)
+    images[:, 32:, 0:64:2] += 20 * scores[:, :, None, None]  # stripes beside the chin
+    images[:, 32:, 24:40] = 128  # and none below it
+    train, validation = split(120, 0.2, 0)
+    trained = property_cnn.train_property_cnn(
+        images.clip(0, 255).astype(np.uint8), scores, train, validation,
+        PropertyOptions(epochs=3, batch=8), 0, tmp_path, HairstyleCNN,
+    )  # fmt: skip
+    assert isinstance(trained.network, HairstyleCNN) and not trained.network.training
+    found = trained.history[trained.best_epoch - 1]
+    assert found["corr_hairstyle"] > 0.85
+    assert found["loss"] == found["loss_without_background_std"]
 
 
 def test_a_killed_training_goes_on_to_the_same_weights(tmp_path, monkeypatch):
@@ -353,16 +453,52 @@ def test_artefacts(population, trained):
     images, _ = toy(FACES)
     assert np.allclose(table.iloc[:, 1:], predict(network, images[kept]), atol=1e-4)
     held_out = read_table(trained / "validation_ids.parquet")["id"]
-    ids, scores = read_scores(population / "all_scores_v2.csv")
+    ids, scores = read_scores(population / "all_scores_v2.csv", OUTPUTS)
     assert len(held_out) == round(0.2 * len(ids)) and set(held_out) <= set(ids)
     metrics = read_json(trained / "metrics.json")
     assert metrics["images"] == {"train": len(ids) - len(held_out), "validation": len(held_out)}
     assert metrics["epochs"] == 2 and metrics["best_epoch"] in (1, 2)
-    assert metrics["published"] == PUBLISHED and list(PUBLISHED["all"]) == list(OUTPUTS)
+    assert metrics["published"] == PUBLISHED["property_cnn"]
     answers = table.set_index("id").loc[held_out]
     wanted = scores[np.isin(ids, held_out), 0]
     expected = np.abs(answers["eyes_score"].to_numpy() - wanted).mean()
     assert metrics["validation"]["eyes"]["mae"] == pytest.approx(expected)
+
+
+def test_all_kept_images_are_scored_by_a_network_of_any_outputs(population, tmp_path):
+    parts = merge(tmp_path)
+    kept = read_table(population / "filtered.parquet")["id"]
+    arguments = (shards(population)[::-1], population / "filtered.parquet")
+    images = toy(FACES)[0][kept]
+    table = score_kept(*arguments, tmp_path / "merged.safetensors", batch_size=7)
+    assert list(table) == ["id", *[f"{name}_score" for name in (*OUTPUTS, "hairstyle")]]
+    assert table["id"].tolist() == kept.tolist()
+    merged = load_network(tmp_path / "merged.safetensors")
+    assert np.allclose(table.iloc[:, 1:], predict(merged, images), atol=1e-4)
+    found = score_kept(*arguments, tmp_path / "one.safetensors", HairstyleCNN)
+    assert list(found) == ["id", "hairstyle_score"]
+    assert np.allclose(found["hairstyle_score"], predict(parts[1], images)[:, 0], atol=1e-4)
+    with pytest.raises(InputError, match="hairstyle_cnn"):
+        score_kept(*arguments, tmp_path / "one.safetensors")
+
+
+def test_a_hairstyle_network_from_files_to_metrics(population, tmp_path):
+    table = read_table(population / "all_scores_v2.csv")
+    draw = np.random.default_rng(3).normal(size=len(table))
+    write_table(tmp_path / "scores.csv", table.assign(hairstyle_score=draw.round(4)))
+    files = [tmp_path / name for name in ("cnn.safetensors", "log.csv", "held_out.parquet")]
+    train_property_cnn(
+        shards(population), tmp_path / "scores.csv", *files, tmp_path / "state", "original",
+        {"epochs": 1, "validation_share": 0.2}, 5, HairstyleCNN,
+    )  # fmt: skip
+    score_property_cnn(
+        shards(population), population / "filtered.parquet", tmp_path / "scores.csv", *files,
+        tmp_path / "out.csv", tmp_path / "metrics.json", HairstyleCNN,
+    )  # fmt: skip
+    assert list(read_table(tmp_path / "out.csv")) == ["id", "hairstyle_score"]
+    metrics = read_json(tmp_path / "metrics.json")
+    assert list(metrics["validation"]) == list(metrics["all"]) == ["hairstyle"]
+    assert metrics["published"] == PUBLISHED["hairstyle_cnn"]
 
 
 def test_the_same_seed_gives_the_same_bytes(population, trained, tmp_path):

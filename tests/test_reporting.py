@@ -50,6 +50,7 @@ def population(tmp_path_factory) -> Path:
     write_table(folder / "filtered.parquet", pd.DataFrame({"id": kept}))
     report = {
         "total": IMAGES,
+        "candidates": IMAGES,
         "kept": len(kept),
         "conditions": [
             {"attribute": "gender", "min": 0.3, "max": None, "pass": len(kept)},
@@ -175,7 +176,7 @@ def test_funnel(population, tmp_path):
     ]
     assert stages[3].published == pytest.approx(0.4703)
     assert all(stage.published is None for stage in funnel_stages(report, 1, "mine"))
-    no_filter = {"total": 5, "kept": 5, "conditions": []}
+    no_filter = {"total": 5, "candidates": 5, "kept": 5, "conditions": []}
     assert [stage.name for stage in funnel_stages(no_filter, 5, "mine")][1] == "kept"
 
 

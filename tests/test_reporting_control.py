@@ -445,7 +445,7 @@ def test_leaderboard_refuses_a_missing_or_foreign_summary(results, tmp_path):
         write_leaderboard(
             *paths,
             results / "evaluation",
-            {"finetune_v1": Method(benchmark=bench)},
+            {"finetune_v1": Method(benchmarks=[bench])},
             JUDGES,
         )
     assert not any(path.exists() for path in paths)

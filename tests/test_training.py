@@ -3,6 +3,7 @@
 import csv
 import math
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,8 @@ from sklearn import metrics as sk
 from torch import nn
 
 from ohlora_lib.errors import InputError
-from ohlora_lib.networks import load_network
-from ohlora_lib.networks.attribute_cnn import predict
+from ohlora_lib.networks import load_network, save_network
+from ohlora_lib.networks.attribute_cnn import AttributeCNN, predict
 from ohlora_lib.networks.stylegan_discriminator import StyleGANDiscriminator
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 from ohlora_lib.populations.classify import predict_attribute, train_classifier
@@ -37,7 +38,14 @@ from ohlora_lib.training.adversarial import (
     train_adversarial,
 )
 from ohlora_lib.training.average import MovingAverage
-from ohlora_lib.training.classifier import ClassifierOptions, Fold, fold_metrics, split, train_fold
+from ohlora_lib.training.classifier import (
+    ClassifierOptions,
+    Fold,
+    FoldData,
+    fold_metrics,
+    split,
+    train_fold,
+)
 from ohlora_lib.training.log import CsvLog
 from ohlora_lib.training.paired import (
     TEXTURES,
@@ -689,7 +697,7 @@ QUICK = ClassifierOptions(learning_rate=1e-3, batch=8, patience=2, max_epochs=6,
 def test_a_fold_learns_and_keeps_its_best_epoch(faces):
     images, labels = faces
     train, validation = split(labels, 3, True, 1)[0]
-    fold = train_fold("gender", images, labels, train, validation, QUICK, seed=4)
+    fold = train_fold("gender", FoldData(images, labels, train, validation), QUICK, seed=4)
     losses = [epoch["loss"] for epoch in fold.history]
     assert fold.loss == min(losses) < 0.5
     assert fold.best_epoch == int(np.argmin(losses))
@@ -714,7 +722,7 @@ def test_training_stops_when_patience_ends(faces, monkeypatch):
         classifier, "fold_metrics", lambda *a: {**genuine(*a), "loss": next(scripted)}
     )
     rows = np.arange(60)
-    fold = train_fold("gender", images, labels, rows[:40], rows[40:], QUICK, seed=0)
+    fold = train_fold("gender", FoldData(images, labels, rows[:40], rows[40:]), QUICK, seed=0)
     assert fold.best_epoch == 1 and fold.loss == 0.4
     assert [epoch["loss"] for epoch in fold.history] == [0.5, 0.4, 0.45, 0.41, 0.6]
 
@@ -725,7 +733,7 @@ def test_the_same_seed_trains_the_same_network(faces):
     options = ClassifierOptions(learning_rate=1e-3, patience=1, max_epochs=2, max_loss=10)
     torch.manual_seed(5)
     folds = [
-        train_fold("quality", images, labels, train, validation, options, seed)
+        train_fold("quality", FoldData(images, labels, train, validation), options, seed)
         for seed in (4, 4, 5)
     ]
     assert same_weights(folds[0].network, folds[1].network)
@@ -737,7 +745,7 @@ def scripted_trainings(monkeypatch: pytest.MonkeyPatch, losses: list[float]) -> 
     """Replace the training by one that reaches the given losses; returns the seeds it got."""
     seeds, remaining = [], iter(losses)
 
-    def fake(attribute, images, labels, train, validation, options, seed, device) -> Fold:
+    def fake(network, data, options, seed) -> Fold:
         seeds.append(seed)
         return Fold(nn.Identity(), next(remaining), np.zeros(1), 3, [{"epoch": 0}] * 5)
 
@@ -748,7 +756,8 @@ def scripted_trainings(monkeypatch: pytest.MonkeyPatch, losses: list[float]) -> 
 def test_a_failed_training_is_repeated_from_other_weights(monkeypatch):
     seeds = scripted_trainings(monkeypatch, [0.5, 0.36, 0.35])
     rows = np.arange(2)
-    fold = train_fold("gender", rows, rows, rows, rows, ClassifierOptions(), seed=1)
+    data = FoldData(np.zeros((2, 32, 32, 3), np.uint8), rows, rows, rows)
+    fold = train_fold("gender", data, ClassifierOptions(), seed=1)
     assert fold.loss == 0.35 and len(set(seeds)) == 3
     assert [item["loss"] for item in fold.attempts] == [0.5, 0.36, 0.35]
     assert {(item["best_epoch"], item["epochs"]) for item in fold.attempts} == {(3, 5)}
@@ -758,12 +767,48 @@ def test_the_limit_of_trainings_ends_in_one_sentence(monkeypatch):
     seeds = scripted_trainings(monkeypatch, [0.5, float("nan"), 0.123])
     rows = np.arange(2)
     options = ClassifierOptions(max_loss=0.1, max_attempts=3)
+    data = FoldData(np.zeros((2, 32, 32, 3), np.uint8), rows, rows, rows)
     with pytest.raises(InputError) as info:
-        train_fold("quality", rows, rows, rows, rows, options, seed=1)
+        train_fold("quality", data, options, seed=1)
     text = str(info.value)
     assert "quality classifier failed" in text and "0.500, nan, 0.123" in text
     assert "attributes.quality.max_loss" in text and "\n" not in text
     assert len(seeds) == 3
+
+
+def test_every_attempt_starts_from_the_given_weights(faces, monkeypatch):
+    images, labels = faces
+    rows = np.arange(60)
+    data = FoldData(images, labels, rows[:40], rows[40:])
+    torch.manual_seed(3)
+    start = AttributeCNN("gender", 32).eval()
+    before = {name: value.clone() for name, value in start.state_dict().items()}
+    seen: list[tuple[nn.Module, int]] = []
+    genuine = classifier._train_once
+
+    def watched(network, data, options, seed) -> Fold:
+        assert network is not start and same_weights(network, start)
+        seen.append((network, seed))
+        fold = genuine(network, data, options, seed)
+        return replace(fold, loss=fold.loss if len(seen) == 2 else 9.0)
+
+    monkeypatch.setattr(classifier, "_train_once", watched)
+    options = replace(QUICK, max_epochs=1, max_loss=8)
+    fold = train_fold("gender", data, options, 1, start)
+    assert len(fold.attempts) == 2 and len({seed for _, seed in seen}) == 2
+    assert all(torch.equal(start.state_dict()[name], value) for name, value in before.items())
+    assert not same_weights(fold.network, start)  # it has learnt
+
+
+def test_a_training_that_starts_from_a_trained_network_is_ahead(faces):
+    images, labels = faces
+    train, validation = split(labels, 3, True, 1)[0]
+    data = FoldData(images, labels, train, validation)
+    parent = train_fold("gender", data, QUICK, seed=4)
+    slow = replace(QUICK, learning_rate=1e-6, max_epochs=1, max_loss=9)
+    child = train_fold("gender", data, slow, 5, parent.network)
+    alone = train_fold("gender", data, slow, 5)
+    assert child.loss == pytest.approx(parent.loss, abs=0.05) and child.loss < 0.5 < alone.loss
 
 
 # ---- the jobs around it
@@ -816,6 +861,10 @@ def test_folds_as_jobs_and_their_answers_for_every_image(faces, tmp_path):
     assert weights[1].read_bytes() == before
     assert read_json(tmp_path / "again.json") == documents[1]
 
+    started = (shards, table, tmp_path / "started.safetensors", report, "gender", 0)
+    train_classifier(*started, {**options, "max_epochs": 1}, seed=7, start=weights[0])
+    assert read_json(report)["history"][0]["loss"] < documents[0]["history"][0]["loss"]
+
     predict_attribute(weights, shards, tmp_path / "predictions.parquet")
     found = read_table(tmp_path / "predictions.parquet")
     assert list(found.columns) == ["id", "fold_0", "fold_1", "fold_2", "mean"]
@@ -825,3 +874,20 @@ def test_folds_as_jobs_and_their_answers_for_every_image(faces, tmp_path):
     for fold, document in enumerate(documents):
         rows = document["validation"]["id"]
         assert folds[rows, fold] == pytest.approx(document["validation"]["score"], abs=2e-4)
+
+
+@pytest.mark.parametrize(("attribute", "side"), [("quality", 32), ("gender", 48)])
+def test_a_start_of_another_attribute_or_resolution_is_refused(faces, tmp_path, attribute, side):
+    shards, table = write_labelled(tmp_path, *faces)
+    save_network(tmp_path / "start.safetensors", AttributeCNN(attribute, side))
+    options = {"folds": 3, "stratified": False, "max_epochs": 1}
+    weights, report = tmp_path / "weights.safetensors", tmp_path / "fold.json"
+    with pytest.raises(InputError) as info:
+        train_classifier(
+            shards, table, weights, report, "gender", 0, options, 7, tmp_path / "start.safetensors"
+        )
+    text = str(info.value)
+    assert f"start.safetensors tells {attribute} at {side} pixels" in text
+    assert "gender at 32 cannot start from it" in text and "\n" not in text
+    assert "populations.*.training.gender.start" in text
+    assert not weights.exists() and not report.exists()

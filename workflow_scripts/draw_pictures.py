@@ -14,6 +14,8 @@ draw_pictures(
     snakemake.output.latents,
     snakemake.output.pictures,
     seed=snakemake.params.seed,
+    generator=snakemake.input.get("generator"),
+    property_cnn=snakemake.input.get("property_cnn"),
     batch_size=snakemake.params.batch_size,
     device=default_device(),
     **snakemake.params.counts,

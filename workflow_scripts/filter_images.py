@@ -8,7 +8,7 @@ from ohlora_lib.populations.filter import filter_images
 
 filter_images(
     snakemake.input.attributes,
-    snakemake.params.conditions,
-    snakemake.output.kept,
-    snakemake.output.counts,
+    path=snakemake.output.kept,
+    counts_path=snakemake.output.counts,
+    **snakemake.params.recipe,
 )

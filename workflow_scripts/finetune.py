@@ -16,7 +16,7 @@ finetune(
     generator=snakemake.input.generator,
     property_cnn=snakemake.input.property_cnn,
     discriminator=snakemake.input.get("discriminator"),
-    gender_cnn=snakemake.input.get("gender_cnn"),
+    attribute_cnns=snakemake.input.get("attribute_cnns", []),
     name=snakemake.wildcards.version,
     options=FinetuneOptions(**snakemake.params.options),
     seed=snakemake.params.seed,

@@ -4,6 +4,7 @@ from ohlora_lib.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads)
 
+from ohlora_lib.networks import network_class
 from ohlora_lib.networks.device import default_device
 from ohlora_lib.populations.property_cnn import score_property_cnn
 
@@ -16,5 +17,6 @@ score_property_cnn(
     snakemake.input.validation,
     snakemake.output.csv,
     snakemake.output.metrics,
+    kind=network_class(snakemake.params.kind),
     device=default_device(),
 )

@@ -16,5 +16,6 @@ train_classifier(
     fold=int(snakemake.wildcards.fold),
     seed=snakemake.params.seed,
     options=snakemake.params.options,
+    start=snakemake.input.get("start"),
     device=default_device(),
 )

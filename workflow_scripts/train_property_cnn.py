@@ -1,9 +1,10 @@
-"""Rule train_property_cnn: the network that tells the property scores."""
+"""Rule train_property_cnn: the network that tells property scores, or the hairstyle."""
 
 from ohlora_lib.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads)
 
+from ohlora_lib.networks import network_class
 from ohlora_lib.networks.device import default_device
 from ohlora_lib.populations.property_cnn import train_property_cnn
 
@@ -17,5 +18,6 @@ train_property_cnn(
     population=snakemake.params.population,
     options=snakemake.params.options,
     seed=snakemake.params.seed,
+    kind=network_class(snakemake.params.kind),
     device=default_device(),
 )

@@ -1,1 +1,4 @@
-"""Models that a person or a protocol can drive: latents and requested scores in, pictures out."""
+"""Methods that steer a finished generator, and the models that all methods end as."""
+
+DIRECTION_METHODS = ("linear", "masked", "trained", "closed_loop")  # each starts from the last
+RANDOM_LABELS = {"v6": 3, "v7": 3}  # VectorFind versions whose label means nothing, and its width

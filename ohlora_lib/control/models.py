@@ -1,5 +1,6 @@
 """Opens a controllable model, whatever method made it, behind one small interface."""
 
+import importlib
 from pathlib import Path
 from typing import Protocol
 
@@ -7,12 +8,16 @@ import numpy as np
 import pandas as pd
 
 from ohlora_lib.errors import InputError
-from ohlora_lib.networks import load_network
-from ohlora_lib.networks.inference import Synthesizer
-from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
-from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.seeds import rng
 from ohlora_lib.store.checkpoints import read_checkpoint
+
+# Kind of a method's checkpoint -> the module that opens it. Imported only when needed, so that a
+# job's code digest covers its own kind of method and no other.
+OPENERS = {
+    "stylegan_generator": "conditional",
+    "vectorfind": "vector_model",
+    "directions": "directions",
+}
 
 
 class ControlledModel(Protocol):
@@ -35,80 +40,45 @@ class ControlledModel(Protocol):
         ...
 
 
-class ConditionalModel:
-    """A fine-tuned generator that takes the requested scores as its label.
-
-    Args:
-        generator: with a label.
-        labels: what each label number means; those that are not controlled stay 0.
-        truncation: None, or how `conditional_mean` truncates: {"psi": factor, "samples": count}.
-        batch_size: pictures drawn at once.
-        device: torch device name.
-    """
-
-    def __init__(
-        self,
-        generator: StyleGANGenerator,
-        labels: list[str],
-        truncation: dict | None = None,
-        batch_size: int = 16,
-        device: str = "cpu",
-    ) -> None:
-        self.synthesizer = Synthesizer(generator, batch_size, device)
-        self.latent_dim = generator.z_dim
-        self.resolution = generator.resolution
-        self.label_dim = len(labels)
-        self.columns = [labels.index(name) for name in CONTROLLED]
-        self.truncation = truncation
-        self.means: dict[bytes, np.ndarray] = {}  # of labels asked for before
-
-    def draw(self, latents: np.ndarray, requested: np.ndarray) -> np.ndarray:
-        """Draw one picture per row; see `ControlledModel`."""
-        label = np.zeros((len(latents), self.label_dim), np.float32)
-        label[:, self.columns] = requested
-        w = self.synthesizer.map(latents, label)
-        if self.truncation:
-            means, index = self._label_means(label)
-            w = means[index] + self.truncation["psi"] * (w - means[index])
-        return self.synthesizer.from_w(w)
-
-    def _label_means(self, label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the mean w of every different label, and each row's place among them.
-
-        The same latents serve every label and every call, so that a picture depends on its own
-        row alone.
-        """
-        different, index = np.unique(label, axis=0, return_inverse=True)
-        count = self.truncation["samples"]
-        z = rng(0, "conditional truncation").standard_normal((count, self.latent_dim), np.float32)
-        for row in different:
-            if row.tobytes() not in self.means:
-                w = self.synthesizer.map(z, np.tile(row, (count, 1)))
-                self.means[row.tobytes()] = w.mean(axis=0)
-        return np.stack([self.means[row.tobytes()] for row in different]), index.reshape(-1)
-
-
-def open_model(path: str | Path, batch_size: int = 16, device: str = "cpu") -> ControlledModel:
+def open_model(
+    path: str | Path,
+    generator: str | Path | None = None,
+    property_cnn: str | Path | None = None,
+    batch_size: int = 16,
+    device: str = "cpu",
+) -> ControlledModel:
     """Open the model that a method's checkpoint holds.
 
     Args:
-        path: a fine-tuned generator, see `training.finetune`.
+        path: a fine-tuned generator (see `training.finetune`), vectors (see `control.vectorfind`)
+            or directions (see `control.directions`).
+        generator: checkpoint that vectors or directions move in.
+        property_cnn: checkpoint that tells a face's group, or measures.
         batch_size: pictures drawn at once.
         device: torch device name.
 
     Raises:
-        InputError: the file is no checkpoint, or its generator takes no eyes, mouth and pose.
+        InputError: the file is no method's checkpoint, or lacks what it needs beside it.
     """
-    checkpoint = read_checkpoint(path, StyleGANGenerator.kind)
-    labels = checkpoint.provenance.get("labels", [])
-    if not set(CONTROLLED) <= set(labels):
+    kind = read_checkpoint(path).kind
+    if kind not in OPENERS:
         raise InputError(
-            f"{path} holds a generator without the labels {', '.join(CONTROLLED)} "
-            f"(its provenance names {labels or 'none'}); supply a fine-tuned generator"
+            f"{path} holds a {kind}, which is no method's model; supply a fine-tuned generator, "
+            "vectors or directions"
         )
-    generator = load_network(path, StyleGANGenerator.kind)
-    truncation = checkpoint.provenance.get("conditional_truncation")
-    return ConditionalModel(generator, labels, truncation, batch_size, device)
+    beside = {"generator": generator, "property_cnn": property_cnn}
+    missing = [name for name, each in beside.items() if each is None]
+    if missing and OPENERS[kind] != "conditional":
+        raise InputError(
+            f"{path} holds {kind}, which needs the {missing[0]} checkpoint beside it; supply it"
+        )
+    module = importlib.import_module(f"ohlora_lib.control.{OPENERS[kind]}")
+    try:
+        return module.open_model(path, generator, property_cnn, batch_size, device)
+    except ValueError as error:
+        raise InputError(
+            f"{path} does not fit {generator} ({error}); supply files that belong together"
+        ) from error
 
 
 def sample_latents(

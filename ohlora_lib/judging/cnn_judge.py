@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from ohlora_lib.networks import load_network
-from ohlora_lib.networks.property_cnn import PropertyCNN, predict
+from ohlora_lib.networks.property_cnn import OUTPUTS, PropertyCNN, predict
 
 
 class CnnJudge:
@@ -22,7 +22,7 @@ class CnnJudge:
 
     def score(self, images: np.ndarray) -> np.ndarray:
         """See `judges.Judge`; never NaN."""
-        return predict(self.network, images).astype(np.float64)
+        return predict(self.network, images)[:, : len(OUTPUTS)].astype(np.float64)
 
 
 def load(weights: str | Path, device: str = "cpu") -> CnnJudge:

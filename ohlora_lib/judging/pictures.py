@@ -26,6 +26,8 @@ def draw_pictures(
     joint_latents: int,
     random_images: int,
     seed: int,
+    generator: str | Path | None = None,
+    property_cnn: str | Path | None = None,
     batch_size: int = 16,
     device: str = "cpu",
 ) -> None:
@@ -44,13 +46,15 @@ def draw_pictures(
         joint_latents: of joint.
         random_images: each with a latent of its own.
         seed: the run's seed.
+        generator: checkpoint that vectors or directions move in; see `models.open_model`.
+        property_cnn: checkpoint that they measure with.
         batch_size: pictures per forward pass.
         device: torch device name.
 
     Raises:
         InputError: the checkpoint is no method's.
     """
-    model = open_model(model_path, batch_size, device)
+    model = open_model(model_path, generator, property_cnn, batch_size, device)
     posterior = None if posterior_path is None else read_table(posterior_path)
     requests = build_requests(latents, joint_latents, random_images, seed)
     drawn = sample_latents(

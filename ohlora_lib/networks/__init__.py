@@ -16,6 +16,7 @@ NETWORKS = {
     "annotator": "annotator.Annotator",
     "attribute_cnn": "attribute_cnn.AttributeCNN",
     "crop_discriminator": "crop_discriminator.CropDiscriminator",
+    "hairstyle_cnn": "property_cnn.HairstyleCNN",
     "face_parser": "face_parser.FaceParser",
     "property_cnn": "property_cnn.PropertyCNN",
     "score_encoder": "score_encoder.ScoreEncoder",

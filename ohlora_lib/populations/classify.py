@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ohlora_lib.errors import InputError
 from ohlora_lib.networks import load_network, save_network
 from ohlora_lib.networks.attribute_cnn import AttributeCNN, predict
 from ohlora_lib.seeds import derive_seed
@@ -13,6 +14,7 @@ from ohlora_lib.store.shards import iter_images
 from ohlora_lib.store.tables import read_table, write_json, write_table
 from ohlora_lib.training.classifier import (
     ClassifierOptions,
+    FoldData,
     fold_metrics,
     split,
     train_fold,
@@ -28,6 +30,7 @@ def train_classifier(
     fold: int,
     options: dict,
     seed: int,
+    start: str | Path | None = None,
     device: str = "cpu",
 ) -> None:
     """Train one fold and write its best epoch and what it reached.
@@ -41,7 +44,12 @@ def train_classifier(
         fold: 0-based.
         options: `folds`, `stratified` and the fields of `ClassifierOptions`.
         seed: the run's seed.
+        start: checkpoint whose weights the training starts from; new ones when None.
         device: torch device name.
+
+    Raises:
+        InputError: too few labels of one kind, a training that fails, a damaged file, or a start
+            that tells another attribute or sees another resolution.
     """
     labels = read_table(labels_path).sort_values("id")
     ids = labels["id"].to_numpy()
@@ -53,9 +61,9 @@ def train_classifier(
     rows = split(answers, folds, stratified, derive_seed(seed, "folds", attribute))
     train_rows, validation_rows = rows[fold]
     stream = derive_seed(seed, "classifier", attribute, fold)
-    trained = train_fold(
-        attribute, images, answers, train_rows, validation_rows, training, stream, device
-    )
+    data = FoldData(images, answers, train_rows, validation_rows)
+    network = None if start is None else _start(start, attribute, images.shape[1])
+    trained = train_fold(attribute, data, training, stream, network, device)
     truth = answers[validation_rows]
     document = {
         "attribute": attribute,
@@ -74,6 +82,16 @@ def train_classifier(
     provenance = {"attribute": attribute, "fold": fold, "folds": folds, "seed": seed}
     save_network(weights_path, trained.network, provenance)
     write_json(metrics_path, document)
+
+
+def _start(path: str | Path, attribute: str, resolution: int) -> AttributeCNN:
+    network = load_network(path, AttributeCNN.kind)
+    if (network.attribute, network.resolution) != (attribute, resolution):
+        raise InputError(
+            f"{path} tells {network.attribute} at {network.resolution} pixels, so {attribute} at "
+            f"{resolution} cannot start from it; correct populations.*.training.{attribute}.start"
+        )
+    return network
 
 
 def predict_attribute(

@@ -39,19 +39,65 @@ def filter_images(
     conditions: dict[str, dict],
     path: str | Path,
     counts_path: str | Path,
+    filter_by: str = "limits",
+    exclude_labelled: bool = False,
 ) -> None:
     """Keep the images that meet all conditions; count how many meet each.
 
+    A limit on a score depends on how sure a network is of its answers; the share of the images that
+    it lets pass hardly does. A condition can name both, and both are counted.
+
     Args:
         attributes_path: table written by `join_attributes`.
-        conditions: by attribute: `min` and/or `max`, inclusive.
+        conditions: by attribute: `min` and/or `max`, inclusive; with one of them also `share`, 0-1,
+            of the images that pass on that side.
         path: table to write: `id` of the kept images, ascending.
-        counts_path: JSON: `total`, `conditions` (attribute, min, max, pass), `kept`.
+        counts_path: JSON: `total` (labelled images included), `candidates`, `filter_by`, then
+            `conditions` (attribute, min, max, pass) and `kept` of the way that was used, and both
+            again under `limits` and, where every condition has a share, `shares`.
+        filter_by: `limits` or `shares`.
+        exclude_labelled: leave labelled images out, as their labels contain mistakes.
 
     Raises:
         InputError: no image meets all conditions.
     """
     table = read_table(attributes_path).sort_values("id")
+    candidates = table[~table["labelled"]] if exclude_labelled else table
+    ways = {"limits": conditions}
+    if all("share" in limits for limits in conditions.values()):
+        ways["shares"] = {
+            attribute: _limit_of_share(candidates[attribute].to_numpy(), limits)
+            for attribute, limits in conditions.items()
+        }
+    found = {way: _apply(candidates, limits) for way, limits in ways.items()}
+    rows, keep = found[filter_by]
+    if not keep.any():
+        named = ", ".join(f"{row['attribute']}: {row['pass']}" for row in rows)
+        raise InputError(
+            f"no image of {attributes_path} meets all conditions ({named} of {len(candidates)} "
+            "pass); widen populations.*.filter in the configuration"
+        )
+    counts = {
+        way: {"conditions": rows, "kept": int(kept.sum())} for way, (rows, kept) in found.items()
+    }
+    document = {"total": len(table), "candidates": len(candidates), "filter_by": filter_by}
+    write_table(path, pd.DataFrame({"id": candidates["id"].to_numpy()[keep]}))
+    write_json(counts_path, {**document, **counts[filter_by], **counts})
+
+
+def _limit_of_share(values: np.ndarray, limits: dict) -> dict[str, float]:
+    """Return the limit, `min` or `max` as in `limits`, that the wanted share of the values meets.
+
+    Equal values pass together, so more than the share can.
+    """
+    count = max(round(limits["share"] * len(values)), 1)
+    if "min" in limits:
+        return {"min": float(np.sort(values)[-count])}
+    return {"max": float(np.sort(values)[count - 1])}
+
+
+def _apply(table: pd.DataFrame, conditions: dict[str, dict]) -> tuple[list[dict], np.ndarray]:
+    """Return what passes each condition, and bool [N], what passes all."""
     keep = np.ones(len(table), bool)
     rows = []
     for attribute, limits in conditions.items():
@@ -64,11 +110,4 @@ def filter_images(
             passes &= values <= high
         rows.append({"attribute": attribute, "min": low, "max": high, "pass": int(passes.sum())})
         keep &= passes
-    if not keep.any():
-        named = ", ".join(f"{row['attribute']}: {row['pass']}" for row in rows)
-        raise InputError(
-            f"no image of {attributes_path} meets all conditions ({named} of {len(table)} pass); "
-            "widen populations.*.filter in the configuration"
-        )
-    write_table(path, pd.DataFrame({"id": table["id"].to_numpy()[keep]}))
-    write_json(counts_path, {"total": len(table), "conditions": rows, "kept": int(keep.sum())})
+    return rows, keep

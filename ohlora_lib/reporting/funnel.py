@@ -54,6 +54,9 @@ def funnel_stages(report: dict, faces: int, population: str) -> list[Stage]:
         return count / total if total and count is not None else None
 
     stages = [Stage("generated", report["total"])]
+    if report["candidates"] < report["total"]:
+        theirs = share(published.CANDIDATES.get(population))
+        stages.append(Stage("not labelled by hand", report["candidates"], False, theirs))
     for each in report["conditions"]:
         name = condition(each["attribute"], each.get("min"), each.get("max"))
         stages.append(Stage(name, each["pass"], True, share(passed.get(each["attribute"]))))

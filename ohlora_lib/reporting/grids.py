@@ -152,11 +152,13 @@ def plot_refused(
     """
     table = read_table(attributes)
     report = read_json(filter_json)
+    total = report["candidates"]
+    if total < report["total"]:
+        table = table[~table["labelled"]]
     groups = []
     for each in report["conditions"]:
-        groups += _refused(table, each, report["total"])
-    refused = report["total"] - report["kept"]
-    title = f"{number(refused)} of {number(report['total'])} images are refused"
+        groups += _refused(table, each, total)
+    title = f"{number(total - report['kept'])} of {number(total)} images are refused"
     note = "Under each picture: its score, 0 to 1, the mean of the networks of all folds."
     if not groups:
         note = "Nothing to show."

@@ -29,12 +29,14 @@ class Method:
 
     Attributes:
         recipe: "corrected", "published" or whatever distinguishes it; may be empty.
-        benchmark: Snakemake's benchmark file of its training, if there is one.
+        benchmarks: Snakemake's benchmark files of all jobs that made it, from its generator on.
+        samples: pictures that its directions were fitted on, 0 where there are none.
         curves: picture of its training, if there is one.
     """
 
     recipe: str = ""
-    benchmark: str | Path | None = None
+    benchmarks: Sequence[str | Path] = ()
+    samples: int = 0
     curves: str | Path | None = None
 
 
@@ -91,9 +93,9 @@ def leaderboard(
     Returns:
         One row per method and judge, best method first: rank, method, recipe, judge, score, broken
         (whether its pictures are), latents, every column of `COLUMNS`, each followed by
-        published_<column> where the reference published it, and published_protocol. The reference
-        knew no second judge: what it published stands beside the judge "cnn" only, or beside both
-        if it depends on none.
+        published_<column> where the reference published it, samples, and published_protocol. The
+        reference knew no second judge: what it published stands beside the judge "cnn" only, or
+        beside both if it depends on none.
     """
     rows = []
     for (name, judge), summary in summaries.items():
@@ -104,7 +106,8 @@ def leaderboard(
             "judge": judge,
             "latents": summary.get("latents"),
             **read_figures(summary),
-            "train_seconds": training_seconds(methods[name].benchmark),
+            "samples": methods[name].samples,
+            "train_seconds": training_seconds(methods[name].benchmarks),
         }
         for column in COLUMNS:
             if column.name in PUBLISHED and (judge == "cnn" or column.shared):
@@ -115,7 +118,7 @@ def leaderboard(
     order = ["rank", "method", "recipe", "judge", "score", "broken", "latents"]
     for column in COLUMNS:
         order += [column.name, *[f"published_{column.name}"] * (column.name in PUBLISHED)]
-    order.append("published_protocol")
+    order += ["samples", "published_protocol"]
     table = pd.DataFrame(rows, columns=[*order, "weakest"])
     judged = table.groupby("method", sort=False)
     table["score"] = judged["weakest"].transform(lambda values: values.mean(skipna=False))
@@ -128,20 +131,24 @@ def leaderboard(
     return table[order].sort_values("rank", kind="stable", ignore_index=True).round(4)
 
 
-def training_seconds(benchmark: str | Path | None) -> float:
-    """Return the wall-clock time in a benchmark file of Snakemake; NaN where there is none.
+def training_seconds(benchmarks: Sequence[str | Path]) -> float:
+    """Return the wall-clock time in benchmark files of Snakemake; NaN where one is missing.
 
     Raises:
-        InputError: the file is no benchmark file.
+        InputError: a file is no benchmark file.
     """
-    if benchmark is None or not Path(benchmark).is_file():
-        return float("nan")
-    try:
-        return float(pd.read_csv(benchmark, sep="\t")["s"].mean())
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"{benchmark} is not a benchmark file of Snakemake; delete it and run its rule again"
-        ) from error
+    seconds = 0.0 if benchmarks else float("nan")
+    for benchmark in benchmarks:
+        if not Path(benchmark).is_file():
+            return float("nan")
+        try:
+            seconds += float(pd.read_csv(benchmark, sep="\t")["s"].mean())
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{benchmark} is not a benchmark file of Snakemake; delete it and run its rule "
+                "again"
+            ) from error
+    return seconds
 
 
 def _check(summary: dict, path: Path) -> None:

@@ -62,9 +62,11 @@ def key_figures(
         metrics: the metrics.json of each attribute.
         scores: normalised scores of each algorithm.
     """
-    total = filter_report["total"]
-    reference = published.IMAGES.get(population)
-    figures = [Figure("images", "generated", "count", total, reference)]
+    total = filter_report["candidates"]
+    reference = published.CANDIDATES.get(population)
+    generated = published.IMAGES.get(population)
+    figures = [Figure("images", "generated", "count", filter_report["total"], generated)]
+    figures.append(Figure("images", "given to the filter", "count", total, reference))
 
     def images(name: str, count: int, theirs: int | None) -> None:
         share = theirs / reference if theirs is not None and reference else None

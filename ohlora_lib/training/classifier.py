@@ -31,6 +31,16 @@ class ClassifierOptions:
     cut: float = 0.5  # score from which the answer is 1, for accuracy, precision, recall, F1
 
 
+@dataclass(frozen=True)
+class FoldData:
+    """What one fold learns from and is judged by."""
+
+    images: np.ndarray  # uint8 [N, side, side, 3]
+    labels: np.ndarray  # 0/1 [N]
+    train_rows: np.ndarray  # rows to learn from
+    validation_rows: np.ndarray  # rows to judge by
+
+
 @dataclass
 class Fold:
     """A trained fold: the best epoch's network and how it got there."""
@@ -71,24 +81,21 @@ def split(labels: np.ndarray, folds: int, stratified: bool, seed: int) -> list[t
 
 def train_fold(
     attribute: str,
-    images: np.ndarray,
-    labels: np.ndarray,
-    train_rows: np.ndarray,
-    validation_rows: np.ndarray,
+    data: FoldData,
     options: ClassifierOptions,
     seed: int,
+    start: AttributeCNN | None = None,
     device: str = "cpu",
 ) -> Fold:
     """Train until the validation loss stops falling; keep the best epoch; retry a failed training.
 
     Args:
         attribute: one of `attribute_cnn.ATTRIBUTES`.
-        images: uint8 [N, side, side, 3].
-        labels: 0/1 [N].
-        train_rows: rows to learn from.
-        validation_rows: rows to judge by.
+        data: the images, their labels and the fold's rows.
         options: see `ClassifierOptions`.
         seed: of weights, order and dropout; each attempt has its own stream.
+        start: network whose weights every attempt starts from; new ones when None. (As published, a
+            retry would start from new weights at a learning rate meant for trained ones.)
         device: torch device name.
 
     Raises:
@@ -96,10 +103,10 @@ def train_fold(
     """
     attempts: list[dict] = []
     for attempt in range(options.max_attempts):
-        fold = _train_once(
-            attribute, images, labels, train_rows, validation_rows, options,
-            derive_seed(seed, "attempt", attempt), device,
-        )  # fmt: skip
+        stream = derive_seed(seed, "attempt", attempt)
+        torch.manual_seed(stream)
+        network = AttributeCNN(attribute, data.images.shape[1]) if start is None else start
+        fold = _train_once(copy.deepcopy(network).to(device), data, options, stream)
         summary = {"loss": fold.loss, "best_epoch": fold.best_epoch, "epochs": len(fold.history)}
         attempts.append(summary)
         print(f"attempt {attempt + 1}: best validation loss {fold.loss:.4f}", flush=True)
@@ -133,20 +140,12 @@ def fold_metrics(labels: np.ndarray, scores: np.ndarray, cut: float) -> dict[str
 
 
 def _train_once(
-    attribute: str,
-    images: np.ndarray,
-    labels: np.ndarray,
-    train_rows: np.ndarray,
-    validation_rows: np.ndarray,
-    options: ClassifierOptions,
-    seed: int,
-    device: str = "cpu",
+    network: AttributeCNN, data: FoldData, options: ClassifierOptions, seed: int
 ) -> Fold:
-    torch.manual_seed(seed)
     order = np.random.default_rng(seed)
-    network = AttributeCNN(attribute, images.shape[1]).to(device)
+    device = next(network.parameters()).device
     optimizer = torch.optim.AdamW(network.parameters(), lr=options.learning_rate)
-    targets = torch.from_numpy(labels.astype(np.float32)).to(device)
+    targets = torch.from_numpy(data.labels.astype(np.float32)).to(device)
     best: Fold | None = None
     history: list[dict] = []
     for epoch in range(options.max_epochs):
@@ -155,20 +154,20 @@ def _train_once(
             group["lr"] = max(rate, 1e-3 * options.learning_rate)
         network.train()
         total = 0.0
-        for rows in _batches(order.permutation(train_rows), options.batch):
-            logits = network.logit(to_unit(images[rows], device))
+        for rows in _batches(order.permutation(data.train_rows), options.batch):
+            logits = network.logit(to_unit(data.images[rows], device))
             # Summed over the batch, as published.
             loss = F.binary_cross_entropy_with_logits(logits, targets[rows], reduction="sum")
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
             total += loss.item()
-        scores = predict(network, images[validation_rows])
-        found = fold_metrics(labels[validation_rows], scores, options.cut)
+        scores = predict(network, data.images[data.validation_rows])
+        found = fold_metrics(data.labels[data.validation_rows], scores, options.cut)
         history.append(
             {
                 "epoch": epoch,
-                "train_loss": total / len(train_rows),
+                "train_loss": total / len(data.train_rows),
                 "loss": found["loss"],
                 "auroc": found["auroc"],
             }

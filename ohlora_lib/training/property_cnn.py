@@ -1,4 +1,4 @@
-"""Trains the property score CNN on segmentation scores (spec section 5.2), and lets it score."""
+"""Trains the property and hairstyle score CNNs on segmentation scores (spec 5.2, 5.4)."""
 
 import copy
 import hashlib
@@ -11,11 +11,11 @@ import torch
 
 from ohlora_lib.errors import InputError
 from ohlora_lib.networks.pixels import to_float
-from ohlora_lib.networks.property_cnn import OUTPUTS, PropertyCNN, predict
+from ohlora_lib.networks.property_cnn import HairstyleCNN, PropertyCNN, predict
 from ohlora_lib.seeds import derive_seed, rng
 from ohlora_lib.training.state import TrainingState, locked
 
-UNSTABLE = OUTPUTS.index("background_std")  # left out of the loss that stops a training
+UNSTABLE = "background_std"  # left out of the loss that stops a training
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class PropertyOptions:
 class Trained:
     """The best epoch's network and how it got there."""
 
-    network: PropertyCNN  # in eval mode
+    network: PropertyCNN | HairstyleCNN  # in eval mode
     best_epoch: int  # from 1
     history: list[dict]  # per epoch: losses and correlations, see `validate`
 
@@ -65,6 +65,7 @@ def train_property_cnn(
     options: PropertyOptions,
     seed: int,
     state_directory: str | Path,
+    kind: type[PropertyCNN] | type[HairstyleCNN] = PropertyCNN,
     device: str = "cpu",
 ) -> Trained:
     """Train until the validation loss stops falling; resumes from `state_directory` after a kill.
@@ -73,30 +74,32 @@ def train_property_cnn(
 
     Args:
         images: uint8 [N, side, side, 3].
-        scores: [N, 7] z-scores in the order of `OUTPUTS`; NaN where one is missing, which then
-            counts in no loss.
+        scores: [N, outputs] z-scores in the order of the network's `outputs`; NaN where one is
+            missing, which then counts in no loss.
         train_rows: rows to learn from.
         validation_rows: rows to judge by.
         options: see `PropertyOptions`.
         seed: of weights, order and dropout.
         state_directory: where the state of every epoch goes.
+        kind: which network.
         device: torch device name.
 
     Raises:
         InputError: a property has no score at all among the rows to learn from or to judge by.
         FloatingPointError: the loss is not finite; the last good state is kept.
     """
-    for rows, purpose in ((train_rows, "learn from"), (validation_rows, "validate on")):
-        absent = np.isnan(scores[rows]).all(axis=0)
-        if absent.any():
-            raise InputError(
-                f"no image to {purpose} has a score of {OUTPUTS[int(absent.argmax())]}, "
-                "so the property CNN cannot learn it; generate more images (populations.*.images)"
-            )
     scores = scores.astype(np.float32)
     with torch.random.fork_rng(), locked(state_directory):
         torch.manual_seed(derive_seed(seed, "weights"))
-        network = PropertyCNN(images.shape[1]).to(device)
+        network = kind(images.shape[1]).to(device)
+        for rows, purpose in ((train_rows, "learn from"), (validation_rows, "validate on")):
+            absent = np.isnan(scores[rows]).all(axis=0)
+            if absent.any():
+                name = network.outputs[int(absent.argmax())]
+                raise InputError(
+                    f"no image to {purpose} has a score of {name}, "
+                    "so no network can learn it; generate more images (populations.*.images)"
+                )
         best = copy.deepcopy(network).eval()
         optimizer = torch.optim.AdamW(network.parameters(), options.learning_rate, fused=True)
         data = hashlib.sha256()
@@ -120,14 +123,15 @@ def train_property_cnn(
             train_loss = _train_epoch(
                 network, optimizer, images, scores, train_rows, options, epoch, seed
             )
-            found = validate(scores[validation_rows], predict(network, images[validation_rows]))
+            answers = predict(network, images[validation_rows])
+            found = validate(network.outputs, scores[validation_rows], answers)
             if not np.isfinite([train_loss, found["loss"]]).all():
                 raise FloatingPointError(
                     f"the loss is not finite in epoch {epoch}; the state before it is in "
                     f"{state_directory}"
                 )
             history.append({"epoch": epoch, "train_loss": train_loss, **found})
-            print(_status(history[-1], options.epochs), flush=True)
+            print(_status(history[-1], options.epochs, network.outputs), flush=True)
             reached = "loss_without_background_std"
             if not best_epoch or found[reached] < history[best_epoch - 1][reached]:
                 best_epoch = epoch
@@ -137,22 +141,23 @@ def train_property_cnn(
     return Trained(best, best_epoch, history)
 
 
-def validate(scores: np.ndarray, found: np.ndarray) -> dict[str, float]:
+def validate(outputs: tuple[str, ...], scores: np.ndarray, found: np.ndarray) -> dict[str, float]:
     """Compare answers with scores, leaving out missing scores.
 
     Args:
-        scores: [N, 7], NaN where missing.
-        found: [N, 7].
+        outputs: what the columns are.
+        scores: [N, outputs], NaN where missing.
+        found: [N, outputs].
 
     Returns:
         `loss`, the mean over the properties of their mean squared errors,
         `loss_without_background_std`, and `corr_<property>`.
     """
     errors = np.nanmean((found - scores) ** 2, axis=0, dtype=np.float64)
-    rest = np.delete(errors, UNSTABLE)
+    rest = errors[[name != UNSTABLE for name in outputs]]
     correlations = {
         f"corr_{name}": agreement(scores[:, column], found[:, column])["correlation"]
-        for column, name in enumerate(OUTPUTS)
+        for column, name in enumerate(outputs)
     }
     return {
         "loss": float(errors.mean()),
@@ -179,7 +184,7 @@ def agreement(scores: np.ndarray, found: np.ndarray) -> dict[str, float]:
 
 
 @torch.no_grad()
-def calibrate(network: PropertyCNN, images: np.ndarray, scores: np.ndarray) -> None:
+def calibrate(network: PropertyCNN | HairstyleCNN, images: np.ndarray, scores: np.ndarray) -> None:
     """Scale and shift each output so that it fits the scores best, in eval mode.
 
     Dropout makes a network learn answers that are up to a tenth too large or small without it.
@@ -187,12 +192,12 @@ def calibrate(network: PropertyCNN, images: np.ndarray, scores: np.ndarray) -> N
     Args:
         network: changed in place: the last layers' weights and biases.
         images: uint8 [N, side, side, 3], those it has learnt from.
-        scores: [N, 7], NaN where missing.
+        scores: [N, outputs], NaN where missing.
     """
     found = predict(network, images).astype(np.float64)
     for branch in network.branches():
         for row, name in enumerate(branch.outputs):
-            column = OUTPUTS.index(name)
+            column = network.outputs.index(name)
             known = np.isfinite(scores[:, column])
             x, y = found[known, column], scores[known, column].astype(np.float64)
             if x.var() < 1e-6:
@@ -204,7 +209,7 @@ def calibrate(network: PropertyCNN, images: np.ndarray, scores: np.ndarray) -> N
 
 
 def _train_epoch(
-    network: PropertyCNN,
+    network: PropertyCNN | HairstyleCNN,
     optimizer: torch.optim.Optimizer,
     images: np.ndarray,
     scores: np.ndarray,
@@ -237,9 +242,9 @@ def _train_epoch(
     return total / count
 
 
-def _status(row: dict, epochs: int) -> str:
+def _status(row: dict, epochs: int, outputs: tuple[str, ...]) -> str:
     """Return one aligned line about an epoch."""
     losses = f"train {row['train_loss']:.4f}    validation {row['loss']:.4f}"
     losses += f"    without background_std {row['loss_without_background_std']:.4f}"
-    correlations = "  ".join(f"{name} {row[f'corr_{name}']:.3f}" for name in OUTPUTS)
+    correlations = "  ".join(f"{name} {row[f'corr_{name}']:.3f}" for name in outputs)
     return f"epoch {row['epoch']:3d}/{epochs}    {losses}    correlation: {correlations}"

@@ -1,4 +1,4 @@
-"""FineTune-v1, v4, v5-1 and v5-3: generator against discriminator (spec sections 6, 9, 10)."""
+"""FineTune-v1, v4, v5-1, v5-3, v8: generator against discriminator (spec 6, 9, 10, 13)."""
 
 from pathlib import Path
 
@@ -11,10 +11,10 @@ from ohlora_lib.networks.crop_discriminator import BRANCHES, CropDiscriminator
 from ohlora_lib.networks.pixels import to_float
 from ohlora_lib.training.finetune.conditioning import conditional_discriminator
 from ohlora_lib.training.finetune.drawing import (
+    attribute_loss,
     content_loss,
     draw_faces,
     freeze,
-    gender_loss,
     requested_labels,
 )
 from ohlora_lib.training.finetune.faces import jittered
@@ -55,9 +55,9 @@ class AdversarialObjective:
             self.told += ("loss_told", "loss_obeyed")
         if options.content:
             self.told += ("loss_content",)
-        if options.gender:
-            self.gender = freeze(material.gender_cnn, options.judge_dropout)
-            self.told += ("loss_gender",)
+        self.readers = [freeze(cnn, options.judge_dropout) for cnn in material.attribute_cnns]
+        if self.readers:
+            self.told += ("loss_attributes",)
 
     def learn(self, step: int) -> dict[str, float]:
         """One batch: discriminator steps, then generator steps; see `Objective`."""
@@ -128,12 +128,13 @@ class AdversarialObjective:
             obeyed = F.mse_loss(scores, wanted)
             losses["loss_obeyed"] = obeyed.item()
             loss = loss + options.auxiliary * obeyed
-        if options.gender:
-            gender = gender_loss(self.gender, fake, options)
-            losses["loss_gender"] = gender.item()
-            loss = loss + options.gender * gender
+        if self.readers:
+            attributes = attribute_loss(self.readers, fake, options)
+            losses["loss_attributes"] = attributes.item()
+            loss = loss + options.attribute_weight * attributes
         if options.content:
-            content = content_loss(w, z, self.material.base)
+            same = wanted if options.content_label else None
+            content = content_loss(w, z, self.material.base, same)
             losses["loss_content"] = content.item()
             loss = loss + options.content * content
         generator_step(self.g_optimizer, loss, options)

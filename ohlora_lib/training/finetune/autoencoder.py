@@ -13,10 +13,10 @@ from ohlora_lib.networks.pixels import to_float
 from ohlora_lib.networks.score_encoder import ScoreEncoder
 from ohlora_lib.store.tables import write_table
 from ohlora_lib.training.finetune.drawing import (
+    attribute_loss,
     content_loss,
     draw_faces,
     freeze,
-    gender_loss,
     read_scores,
 )
 from ohlora_lib.training.finetune.faces import Faces
@@ -36,7 +36,7 @@ class AutoencoderObjective:
     squared take its place, as published.
 
     Args:
-        material: with a gender CNN.
+        material: with attribute CNNs, one at least.
         options: see `FinetuneOptions`.
         seed: not used; all randomness is torch's global stream.
     """
@@ -49,11 +49,11 @@ class AutoencoderObjective:
         self.encoder = ScoreEncoder(resolution, self.generator.z_dim, label_dim)
         self.encoder.to(material.device).train()
         self.judge = freeze(material.property_cnn, options.judge_dropout)
-        self.gender = freeze(material.gender_cnn, options.judge_dropout)
+        self.readers = [freeze(cnn, options.judge_dropout) for cnn in material.attribute_cnns]
         self.targets = [options.labels.index(name) for name in options.targets]
         self.trained = {"generator": self.generator, "encoder": self.encoder}
         self.modules = dict(self.trained)
-        self.told = ("loss_scores", "loss_gender", "loss_mean", "loss_variance")
+        self.told = ("loss_scores", "loss_attributes", "loss_mean", "loss_variance")
         if options.content:
             self.told += ("loss_content",)
         self.optimizers = {
@@ -72,17 +72,17 @@ class AutoencoderObjective:
         images, w = draw_faces(self.generator, z, wanted, options)
         scores = read_scores(self.judge, images, options.targets)
         errors = F.mse_loss(scores, wanted[:, self.targets])
-        gender = gender_loss(self.gender, images, options)
+        attributes = attribute_loss(self.readers, images, options)
         mean, variance = mu.square().mean(), log_variance.square().mean()
         loss = (
             errors
-            + options.gender * gender
+            + options.attribute_weight * attributes
             + options.mean_weight * mean
             + options.variance_weight * variance
         )
         losses = {
             "loss_scores": errors.item(),
-            "loss_gender": gender.item(),
+            "loss_attributes": attributes.item(),
             "loss_mean": mean.item(),
             "loss_variance": variance.item(),
         }

@@ -1,5 +1,6 @@
 """Gives a generator or discriminator a label, keeping the weights that fit."""
 
+import copy
 from collections.abc import Sequence
 
 import torch
@@ -75,9 +76,12 @@ def conditional_discriminator(
         options: `labels`, `auxiliary`.
 
     Returns:
-        A new discriminator; everything but the last layer is the base's.
+        A new discriminator; everything is the base's, but the last layer where that has to change.
     """
     mode = "auxiliary" if options.auxiliary else "concat"
+    own = base.config()
+    if (own["label_dim"], own["label_mode"]) == (len(options.labels), mode):
+        return copy.deepcopy(base)  # FineTune-v8 goes on with all of its parent's weights
     config = base.config() | {
         "label_dim": len(options.labels),
         "label_mode": mode,
@@ -105,6 +109,9 @@ def generator_groups(generator: StyleGANGenerator, options: FinetuneOptions) -> 
         others.append(generator.mapping.label_weight)
     if options.trainable == "all":
         others += generator.synthesis.parameters()
+    elif options.trainable == "first":
+        for name in ("layer0", "layer1", "output0"):
+            others += generator.synthesis.get_submodule(name).parameters()
     if others:
         groups.append({"params": others, "lr": options.lr})
     for group in groups:

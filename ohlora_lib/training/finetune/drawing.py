@@ -1,5 +1,7 @@
 """How a fine-tune draws its faces, what it asks them for, and what its frozen judges read."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -7,7 +9,7 @@ from ohlora_lib.networks.attribute_cnn import AttributeCNN
 from ohlora_lib.networks.property_cnn import LAYOUTS, PropertyCNN
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 from ohlora_lib.training.finetune.faces import quantised
-from ohlora_lib.training.finetune.options import FinetuneOptions
+from ohlora_lib.training.finetune.options import DESIRED, FinetuneOptions
 
 
 def draw_faces(
@@ -46,11 +48,13 @@ def conditional_mean(generator: StyleGANGenerator, label: Tensor, samples: int) 
 
 
 def requested_labels(own: Tensor, options: FinetuneOptions) -> Tensor:
-    """Return the scores to ask for: `own` [N, K] as published, else random ones, spread wider.
+    """Return the scores to ask for: `own` [N, K] or zeros as published, else random, spread wider.
 
     The protocols ask for up to 3.6 standard deviations, and for one property whatever the others
     are; real faces hardly show that.
     """
+    if options.zero_labels:
+        return torch.zeros_like(own)
     if options.label_scale == 0:
         return own
     return options.label_scale * torch.randn_like(own)
@@ -66,21 +70,28 @@ def read_scores(judge: PropertyCNN, images: Tensor, names: tuple[str, ...]) -> T
     return torch.cat([found[name] for name in names], dim=1)
 
 
-def content_loss(w: Tensor, z: Tensor, base: StyleGANGenerator) -> Tensor:
+def content_loss(
+    w: Tensor, z: Tensor, base: StyleGANGenerator, label: Tensor | None = None
+) -> Tensor:
     """How far w is from that of the starting generator, in units of that one's variance.
 
-    The starting generator is asked for average scores (all zeros) if it has a label.
+    The starting generator is given `label` if it takes labels of that width; else average scores
+    (zeros), or none.
     """
     with torch.no_grad():
-        label = torch.zeros(len(z), base.label_dim, device=z.device) if base.label_dim else None
-        start = base.mapping(z, label)
+        if label is None or label.shape[1] != base.label_dim:
+            label = torch.zeros(len(z), base.label_dim, device=z.device)
+        start = base.mapping(z, label if base.label_dim else None)
     return (w - start).square().mean() / start.var(dim=0).mean()
 
 
-def gender_loss(judge: AttributeCNN, images: Tensor, options: FinetuneOptions) -> Tensor:
-    """Mean squared distance of the probability of a woman to 1, for pictures in [-1, 1]."""
+def attribute_loss(
+    judges: Sequence[AttributeCNN], images: Tensor, options: FinetuneOptions
+) -> Tensor:
+    """Mean squared distance to what is desired, summed over attributes; pictures in [-1, 1]."""
     pixels = (images + 1) / 2 if options.judge_range else images
-    return (1 - judge(pixels)).square().mean()
+    errors = [(DESIRED[judge.attribute] - judge(pixels)).square().mean() for judge in judges]
+    return torch.stack(errors).sum()
 
 
 def freeze(module: nn.Module, dropout: bool) -> nn.Module:

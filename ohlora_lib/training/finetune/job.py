@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from ohlora_lib.networks import load_network, save_network
+from ohlora_lib.networks.attribute_cnn import AttributeCNN
 from ohlora_lib.networks.property_cnn import PropertyCNN
 from ohlora_lib.networks.stylegan_discriminator import StyleGANDiscriminator
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
@@ -36,7 +37,7 @@ def finetune(
     generator: str | Path,
     property_cnn: str | Path,
     discriminator: str | Path | None = None,
-    gender_cnn: str | Path | None = None,
+    attribute_cnns: Sequence[str | Path] = (),
     name: str,
     options: FinetuneOptions,
     seed: int,
@@ -56,7 +57,7 @@ def finetune(
         generator: checkpoint to start from.
         property_cnn: checkpoint of the property CNN.
         discriminator: checkpoint to start from, for objectives with a StyleGAN discriminator.
-        gender_cnn: checkpoint of a gender classifier, for the autoencoder.
+        attribute_cnns: checkpoints of the attribute classifiers that `options.attributes` names.
         name: of the fine-tune; noted in its checkpoint.
         options: see `FinetuneOptions`.
         seed: the run's seed.
@@ -75,8 +76,8 @@ def finetune(
     )
     if discriminator is not None:
         material.discriminator = load_network(discriminator, StyleGANDiscriminator.kind)
-    if gender_cnn is not None:
-        material.gender_cnn = load_network(gender_cnn).to(device)
+    cnns = [load_network(path, AttributeCNN.kind) for path in attribute_cnns]
+    material.attribute_cnns = [cnn.to(device) for cnn in cnns]
     objective = make_objective(material, options, stream)
     trained = train_finetune(objective, material, options, state, stream)
     folder = Path(folder)

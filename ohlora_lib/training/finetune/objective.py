@@ -1,5 +1,6 @@
 """What the three objectives have in common: the networks they are given and how they are asked."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -25,7 +26,7 @@ class Material:
     base: StyleGANGenerator  # the one it started from, frozen
     property_cnn: PropertyCNN
     discriminator: StyleGANDiscriminator | None = None  # to start from; adversarial objectives only
-    gender_cnn: AttributeCNN | None = None  # where options.gender is not 0
+    attribute_cnns: Sequence[AttributeCNN] = ()  # of options.attributes
     device: str = "cpu"
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ohlora_lib.scores import ALGORITHMS, CONTROLLED
 
+DESIRED = {"gender": 1.0, "quality": 1.0, "age": 0.0, "glass": 0.0}  # good pictures of young women
 ALL_LABELS = tuple(ALGORITHMS["v1"])  # the seven scores, in their canonical order
 
 
@@ -22,7 +23,7 @@ class FinetuneOptions:
     scores: str = "cnn"  # whose scores label the pictures: v1, v2 (algorithms) or cnn
     keep_weights: bool = True  # keep the first mapping layer's weights of z; published: restart
     embedding_std: float = 0.2  # spread of a new label embedding; published 1
-    trainable: str = "mapping"  # of the generator: mapping or all
+    trainable: str = "mapping"  # of the generator: mapping, first (with 4x4 pixels) or all
     # the loop
     steps: int = 600
     epoch: int = 100  # steps between samples, states and protocol checks
@@ -45,13 +46,16 @@ class FinetuneOptions:
     quantise: bool = True  # drawn pictures go through 8 bit like the real ones, gradient kept
     color_jitter: float = 0.0  # brightness and contrast of real pictures, +- this share
     label_scale: float = 1.3  # spread of requested scores beyond N(0, 1); 0: real pictures' own
+    zero_labels: bool = False  # published v8: every label is 0 while training
     content: float = 0.0  # weight that holds w near that of the starting generator
+    content_label: bool = False  # near what that one does with the same label; else with zeros
     # frozen judges
     judge_dropout: bool = False  # published: the judges' dropout stays on
     judge_trainable: bool = False  # published v2: the judge learns too
-    judge_range: bool = True  # give the gender CNN [0, 1] as it was trained; published: [-1, 1]
+    judge_range: bool = True  # give attribute CNNs [0, 1] as they were trained; published: [-1, 1]
     targets: tuple[str, ...] = CONTROLLED  # scores that the loss is about
-    gender: float = 0.0  # weight of (1 - probability of a woman) squared, told by the gender CNN
+    attributes: tuple[str, ...] = ()  # what pictures shall be, told by attribute CNNs: see DESIRED
+    attribute_weight: float = 1.0  # of the squared distances to what is desired
     # adversarial
     discriminator: str = "stylegan"  # stylegan, or crops: three branches of the property CNN
     discriminator_trainable: str = "all"  # all, last (last block and dense layers) or head

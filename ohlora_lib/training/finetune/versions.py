@@ -1,4 +1,4 @@
-"""What the versions are: the published recipes and the corrected ones (spec sections 6 to 10).
+"""What the versions are: the published recipes and the corrected ones (spec 6 to 10 and 13).
 
 A corrected recipe keeps a version's idea (its networks, data, loss and starting point) and mends
 what kept it from working; see docs/finetune.md for the reason of every difference.
@@ -30,7 +30,7 @@ _V1 = FinetuneOptions(
     start="original",
     scores="v2",
     content=0.1,
-    gender=1.0,
+    attributes=("gender",),
     auxiliary=2.0,
     label_scale=1.5,
     critic_lr=3e-3,
@@ -44,7 +44,7 @@ _V3 = FinetuneOptions(
     labels=ALL_LABELS,
     embedding=24,
     content=0.5,
-    gender=1.0,
+    attributes=("gender",),
     label_scale=1.5,
     critic_lr=1e-4,
 )
@@ -60,6 +60,18 @@ _V5 = FinetuneOptions(
     r1_gamma=1e-3,  # the branches are steep: a larger one keeps the layers after them flat
     warmup=150,
 )
+_V8 = replace(
+    _V1,
+    start="v1",
+    scores="cnn",
+    content=0.5,
+    content_label=True,
+    attributes=("gender", "quality", "age", "glass"),
+    attribute_weight=4.0,
+    warmup=20,  # the parent's discriminator knows its trade already
+    label_scale=1.0,  # as random labels are drawn in use
+    keep_best=False,  # what it is trained for is not in the protocol check
+)
 
 CORRECTED = {
     "v1": _V1,
@@ -69,9 +81,10 @@ CORRECTED = {
     "v5_1": _V5,
     "v5_2": replace(_V5, objective="scores", content=0.5, warmup=0),
     "v5_3": replace(_V5, truncation_psi=0.5, truncation_samples=64),
+    "v8": _V8,
 }
 
-_GAN = {"gender": 0.0, "fresh_noise": True, "style_mixing": 0.9, "auxiliary": 0.0, "warmup": 0}
+_GAN = {"attributes": (), "fresh_noise": True, "style_mixing": 0.9, "auxiliary": 0.0, "warmup": 0}
 _GAN |= {"r1_every": 1, "r1_gamma": 10.0, "content": 0.0, **_PUBLISHED}
 _LAST = {**_GAN, "discriminator_trainable": "last", "max_g_steps": 4}
 _CROPS = {**_GAN, "discriminator_trainable": "all", "max_d_steps": 4, "max_g_steps": 4}
@@ -91,6 +104,18 @@ PUBLISHED = {
     "v5_3": replace(
         _V5,
         **{**_CROPS, "style_mixing": 0.0, "truncation_psi": 0.5, "truncation_samples": 1000},
+    ),
+    "v8": replace(
+        _V8,
+        **{
+            **_LAST,
+            "batch": 8,
+            "style_mixing": 0.0,
+            "zero_labels": True,
+            "trainable": "first",
+            "keep_weights": True,
+            "content_label": False,
+        },
     ),
 }
 

@@ -1,0 +1,86 @@
+"""Fine-tuned generators that take the requested scores as their label."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ohlora_lib.errors import InputError
+from ohlora_lib.networks import load_network
+from ohlora_lib.networks.inference import Synthesizer
+from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
+from ohlora_lib.scores import CONTROLLED
+from ohlora_lib.seeds import rng
+from ohlora_lib.store.checkpoints import read_checkpoint
+
+
+class ConditionalModel:
+    """A fine-tuned generator that takes the requested scores as its label.
+
+    Args:
+        generator: with a label.
+        labels: what each label number means; those that are not controlled stay 0.
+        truncation: None, or how `conditional_mean` truncates: {"psi": factor, "samples": count}.
+        batch_size: pictures drawn at once.
+        device: torch device name.
+    """
+
+    def __init__(
+        self,
+        generator: StyleGANGenerator,
+        labels: list[str],
+        truncation: dict | None = None,
+        batch_size: int = 16,
+        device: str = "cpu",
+    ) -> None:
+        self.synthesizer = Synthesizer(generator, batch_size, device)
+        self.latent_dim = generator.z_dim
+        self.resolution = generator.resolution
+        self.label_dim = len(labels)
+        self.columns = [labels.index(name) for name in CONTROLLED]
+        self.truncation = truncation
+        self.means: dict[bytes, np.ndarray] = {}  # of labels asked for before
+
+    def draw(self, latents: np.ndarray, requested: np.ndarray) -> np.ndarray:
+        """Draw one picture per row; see `ControlledModel`."""
+        label = np.zeros((len(latents), self.label_dim), np.float32)
+        label[:, self.columns] = requested
+        w = self.synthesizer.map(latents, label)
+        if self.truncation:
+            means, index = self._label_means(label)
+            w = means[index] + self.truncation["psi"] * (w - means[index])
+        return self.synthesizer.from_w(w)
+
+    def _label_means(self, label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the mean w of every different label, and each row's place among them.
+
+        The same latents serve every label and every call, so that a picture depends on its own
+        row alone.
+        """
+        different, index = np.unique(label, axis=0, return_inverse=True)
+        count = self.truncation["samples"]
+        z = rng(0, "conditional truncation").standard_normal((count, self.latent_dim), np.float32)
+        for row in different:
+            if row.tobytes() not in self.means:
+                w = self.synthesizer.map(z, np.tile(row, (count, 1)))
+                self.means[row.tobytes()] = w.mean(axis=0)
+        return np.stack([self.means[row.tobytes()] for row in different]), index.reshape(-1)
+
+
+def open_model(
+    path: str | Path,
+    generator: None = None,
+    property_cnn: None = None,
+    batch_size: int = 16,
+    device: str = "cpu",
+) -> ConditionalModel:
+    """See `models.open_model`; nothing is needed beside the checkpoint."""
+    provenance = read_checkpoint(path, StyleGANGenerator.kind).provenance
+    known = provenance.get("labels", [])
+    if not set(CONTROLLED) <= set(known):
+        raise InputError(
+            f"{path} holds a generator without the labels {', '.join(CONTROLLED)} "
+            f"(its provenance names {known or 'none'}); supply a fine-tuned generator"
+        )
+    network = load_network(path, StyleGANGenerator.kind)
+    truncation = provenance.get("conditional_truncation")
+    return ConditionalModel(network, known, truncation, batch_size, device)

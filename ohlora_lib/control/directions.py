@@ -1,0 +1,206 @@
+"""Directions in w, in score units, and the model that follows them; the file a user ships."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ohlora_lib.control.sampling import map_latents
+from ohlora_lib.errors import InputError
+from ohlora_lib.networks import load_network
+from ohlora_lib.networks.inference import Synthesizer
+from ohlora_lib.networks.property_cnn import PropertyCNN, predict
+from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
+from ohlora_lib.scores import CONTROLLED
+from ohlora_lib.store.checkpoints import read_checkpoint, save_checkpoint
+
+KIND = "directions"  # of checkpoints
+TENSORS = ("steps", "readout", "offset", "mean", "covariance")
+CLOSE = 0.05  # score units; a picture whose errors are all smaller is not corrected further
+STRETCH = 4.0  # Mahalanobis norm that one correction may have at most
+CACHED = 4096  # latents whose measured scores are kept
+
+Scorer = Callable[[np.ndarray], np.ndarray]  # uint8 [N, R, R, 3] -> [N, 3]: eyes, mouth, pose
+
+
+@dataclass(frozen=True)
+class Directions:
+    """Where to move in w for one score unit of eyes, mouth and pose.
+
+    Attributes:
+        steps: float32 [L, 3, D], added to the w of layer l for one unit of a property.
+        readout: float32 [3, D], B: scores are about offset + B w.
+        offset: float32 [3].
+        mean: float32 [D], of w.
+        covariance: float32 [D, D], of w.
+        measured: how often a picture is drawn, measured and corrected: 0 trusts `readout` for where
+            a face stands, 1 measures the face itself, more also measure what the step did.
+    """
+
+    steps: np.ndarray
+    readout: np.ndarray
+    offset: np.ndarray
+    mean: np.ndarray
+    covariance: np.ndarray
+    measured: int = 0
+
+    def rounds(self, measured: int) -> "Directions":
+        """Return the same directions, followed with so many measurements."""
+        return replace(self, measured=measured)
+
+    def lengths(self) -> np.ndarray:
+        """Return the Mahalanobis norm of one unit's step of each property [3], mean over layers."""
+        inverse = np.linalg.inv(self.covariance.astype(np.float64))
+        squares = np.einsum("lpd,de,lpe->lp", self.steps, inverse, self.steps)
+        return np.sqrt(squares.mean(axis=0))
+
+
+def save_directions(
+    path: str | Path, directions: Directions, provenance: dict[str, Any] | None = None
+) -> None:
+    """Write directions.
+
+    Args:
+        path: a .safetensors file.
+        directions: see `Directions`.
+        provenance: generator, samples, mean and standard deviation of the raw scores … as JSON
+            types.
+    """
+    tensors = {
+        name: torch.from_numpy(np.ascontiguousarray(getattr(directions, name), np.float32))
+        for name in TENSORS
+    }
+    config = {"properties": list(CONTROLLED), "measured": directions.measured}
+    save_checkpoint(path, tensors, KIND, config, provenance)
+
+
+def load_directions(path: str | Path) -> Directions:
+    """Read directions.
+
+    Raises:
+        InputError: the file is missing, damaged, of another kind or of other properties.
+    """
+    found = read_checkpoint(path, KIND)
+    if found.config.get("properties") != list(CONTROLLED):
+        raise InputError(
+            f"{path} holds directions of {found.config.get('properties')}, not of "
+            f"{', '.join(CONTROLLED)}; supply the right file"
+        )
+    if set(found.tensors) != set(TENSORS) or "measured" not in found.config:
+        raise InputError(
+            f"{path} holds no complete set of directions; supply the right file, or delete it and "
+            "run snakemake again"
+        )
+    tensors = {name: tensor.numpy() for name, tensor in found.tensors.items()}
+    return Directions(**tensors, measured=found.config["measured"])
+
+
+class DirectionModel:
+    """A generator that is steered along directions; a `ControlledModel`.
+
+    w' = w + D (t - s): t is what is requested, s where the face stands, told by the linear readout
+    or measured by the scorer. Measured faces are then drawn, measured and corrected again, within a
+    trust region, as often as the directions say ("closed loop"). The scorer guides and must not be
+    the only judge.
+
+    Args:
+        generator: a latent is z with its label, if any, behind it.
+        directions: see `Directions`.
+        scorer: needed where something is measured.
+        batch_size: pictures drawn at once.
+        device: torch device name.
+    """
+
+    def __init__(
+        self,
+        generator: StyleGANGenerator,
+        directions: Directions,
+        scorer: Scorer | None = None,
+        batch_size: int = 16,
+        device: str = "cpu",
+    ) -> None:
+        expected = (generator.num_layers, len(CONTROLLED), generator.w_dim)
+        if directions.steps.shape != expected:
+            raise ValueError(f"steps must be {list(expected)}, got {list(directions.steps.shape)}")
+        if directions.measured and scorer is None:
+            raise ValueError("these directions need a scorer that measures")
+        self.latent_dim = generator.z_dim + generator.label_dim
+        self.resolution = generator.resolution
+        self.synthesizer = Synthesizer(generator, batch_size, device)
+        self.directions = directions
+        self.scorer = scorer
+        inverse = np.linalg.inv(directions.covariance.astype(np.float64))
+        steps = directions.steps.astype(np.float64)
+        # [3, 3]: squared Mahalanobis norm of a move c is c M c
+        self.metric = np.einsum("lpd,de,lqe->pq", steps, inverse, steps) / len(steps)
+        self._stands: dict[bytes, np.ndarray] = {}
+
+    def draw(self, latents: np.ndarray, requested: np.ndarray) -> np.ndarray:
+        """Draw one picture per row; see `ControlledModel`."""
+        return self.synthesizer.from_w(self.steer(latents, requested))
+
+    def steer(self, latents: np.ndarray, requested: np.ndarray) -> np.ndarray:
+        """Return the w of every layer that shall show what is requested.
+
+        Args:
+            latents: float32 [N, latent_dim].
+            requested: float32 [N, 3].
+
+        Returns:
+            float32 [N, L, D].
+        """
+        w = map_latents(self.synthesizer, np.asarray(latents, np.float32))
+        base = np.repeat(w[:, None], len(self.directions.steps), axis=1)
+        total = self._limited(requested - self._standing(latents, w))
+        for _ in range(self.directions.measured - 1):
+            images = self.synthesizer.from_w(base + self._moves(total))
+            errors = requested - self.scorer(images)
+            open_rows = np.abs(errors).max(axis=1) > CLOSE
+            if not open_rows.any():
+                break
+            total[open_rows] += self._limited(errors[open_rows])
+        return base + self._moves(total)
+
+    def _moves(self, units: np.ndarray) -> np.ndarray:
+        """Return the change of w per layer, [N, L, D], of so many units [N, 3]."""
+        return np.einsum("np,lpd->nld", units.astype(np.float32), self.directions.steps)
+
+    def _limited(self, units: np.ndarray) -> np.ndarray:
+        """Shorten moves [N, 3] whose Mahalanobis norm is beyond the trust region."""
+        norm = np.sqrt(np.einsum("np,pq,nq->n", units, self.metric, units))
+        return units * np.minimum(1.0, STRETCH / np.maximum(norm, 1e-9))[:, None]
+
+    def _standing(self, latents: np.ndarray, w: np.ndarray) -> np.ndarray:
+        """Return what the unmoved faces score, [N, 3]; measured ones are kept for later calls."""
+        if not self.directions.measured:
+            # not w @ B^T, whose last bits depend on how many rows there are
+            return self.directions.offset + np.einsum("nd,pd->np", w, self.directions.readout)
+        keys = [row.tobytes() for row in np.ascontiguousarray(latents, np.float32)]
+        if len(self._stands) > CACHED:
+            self._stands.clear()
+        new = {key: i for i, key in enumerate(keys) if key not in self._stands}
+        if new:
+            scores = self.scorer(self.synthesizer.from_w(w[list(new.values())]))
+            self._stands |= zip(new, scores, strict=True)
+        return np.stack([self._stands[key] for key in keys])
+
+
+def open_model(
+    path: str | Path,
+    generator: str | Path,
+    property_cnn: str | Path,
+    batch_size: int = 16,
+    device: str = "cpu",
+) -> DirectionModel:
+    """See `models.open_model`."""
+    reader = load_network(property_cnn, PropertyCNN.kind).to(device)
+    own = [reader.outputs.index(name) for name in CONTROLLED]
+
+    def measure(images: np.ndarray) -> np.ndarray:
+        return predict(reader, images)[:, own].astype(np.float64)
+
+    network = load_network(generator, StyleGANGenerator.kind)
+    return DirectionModel(network, load_directions(path), measure, batch_size, device)

@@ -1,0 +1,129 @@
+"""How many samples a search needs: the same test with directions from ever more of them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ohlora_lib.control.directions import DirectionModel, Directions
+from ohlora_lib.control.fit import PROBED, Reader, measured_slopes
+from ohlora_lib.control.linear import fit_linear, moments
+from ohlora_lib.control.sampling import random_latents
+from ohlora_lib.control.vector_model import VectorModel, correlations, measure_slopes, step_lengths
+from ohlora_lib.control.vectorfind import find_vectors
+from ohlora_lib.control.vectors import VERSIONS, VectorOptions, group_codes
+from ohlora_lib.networks import load_network
+from ohlora_lib.networks.inference import Synthesizer
+from ohlora_lib.networks.property_cnn import predict
+from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
+from ohlora_lib.scores import CONTROLLED
+from ohlora_lib.seeds import derive_seed
+from ohlora_lib.store.samples import read_samples
+from ohlora_lib.store.tables import write_table
+
+Draw = Callable[[np.ndarray, np.ndarray], np.ndarray]  # latents, requests -> pictures
+
+
+def measure_saturation(
+    *,
+    samples: str | Path,
+    generator: str | Path,
+    property_cnn: str | Path,
+    classifiers: Sequence[str | Path],
+    path: str | Path,
+    sizes: Sequence[int],
+    latents: int,
+    seed: int,
+    batch_size: int = 16,
+    device: str = "cpu",
+) -> None:
+    """Fit directions on the first samples, more each time, and test them by VectorFind-v8's grid.
+
+    Args:
+        samples: see `control.sampling.draw_samples`.
+        generator: checkpoint that they were drawn with.
+        property_cnn: the merged one that read them, which is also the judge here.
+        classifiers: attribute CNNs that read them.
+        path: table to write, a row per size and way: `samples`, `way` (`svm` in 16 groups, `pooled`
+            without groups, `linear` in closed form), `corr_<property>` and `passed` (share of
+            latents that reach the v8 gates).
+        sizes: numbers of samples; those beyond what there is are left out.
+        latents: random ones, none of the samples.
+        seed: the run's seed.
+        batch_size: pictures per forward pass.
+        device: torch device name.
+    """
+    network = load_network(generator, StyleGANGenerator.kind)
+    synthesizer = Synthesizer(network, batch_size, device)
+    reader = Reader(property_cnn, classifiers, device)
+    options = VERSIONS["v8"]
+    found = read_samples(samples, ["w", *CONTROLLED, *options.groups])
+    scores = np.stack([found[name] for name in CONTROLLED], axis=1)
+    grouping = np.stack([found[name] for name in options.groups], axis=1)
+    dim = network.z_dim + network.label_dim
+    tested = random_latents(latents, dim, derive_seed(seed, "saturation", "test"))
+    probes = random_latents(PROBED, dim, derive_seed(seed, "saturation", "probes"))
+    rows = []
+    for size in sorted(set(sizes)):
+        if size > len(scores):
+            continue
+        for way in ("svm", "pooled", "linear"):
+            if way == "linear":
+                fit = fit_linear(moments(samples, reader.names, size), reader.own)
+                steps = np.repeat(fit.steps[None], network.num_layers, axis=0).astype(np.float32)
+                slopes = measured_slopes(synthesizer, steps, found["w"][:PROBED], reader)
+                steps = steps / np.maximum(slopes, 0.1)[None, :, None].astype(np.float32)
+                directions = Directions(
+                    steps,
+                    fit.readout[reader.own].astype(np.float32),
+                    fit.offset[reader.own].astype(np.float32),
+                    np.zeros(network.w_dim, np.float32),
+                    np.eye(network.w_dim, dtype=np.float32),
+                )
+                draw: Draw = DirectionModel(network, directions, None, batch_size, device).draw
+            else:
+                names = options.groups if way == "svm" else ()
+                chosen = grouping[:size, : len(names)]
+                medians = np.median(chosen, axis=0)
+                vectors = find_vectors(
+                    found["w"][:size],
+                    scores[:size],
+                    group_codes(chosen, medians),
+                    medians,
+                    options.share,
+                    derive_seed(seed, "saturation", way),
+                )
+                build = partial(
+                    VectorModel,
+                    network,
+                    partial(predict, reader.network),
+                    reader.network.outputs,
+                    vectors,
+                    _with_groups(options, names),
+                    batch_size=batch_size,
+                    device=device,
+                )
+                draw = build(slopes=measure_slopes(build(), probes)).draw
+            corr = _tested(draw, tested, reader)
+            passed = (np.abs(corr) >= options.gates).all(axis=1).mean()
+            means = {f"corr_{name}": corr[:, i].mean() for i, name in enumerate(CONTROLLED)}
+            rows.append({"samples": size, "way": way, **means, "passed": passed})
+            print(rows[-1], flush=True)
+    write_table(path, pd.DataFrame(rows).round(4))
+
+
+def _with_groups(options: VectorOptions, names: Sequence[str]) -> VectorOptions:
+    return replace(options, groups=tuple(names))
+
+
+def _tested(draw: Draw, latents: np.ndarray, reader: Reader) -> np.ndarray:
+    """Return the correlation [L, 3] of requests and scores over v8's 50 steps, in score units."""
+    requests = step_lengths(VERSIONS["v8"])
+    found = []
+    for latent in latents:
+        images = draw(np.repeat(latent[None], len(requests), axis=0), requests)
+        found.append(predict(reader.network, images)[:, reader.own])
+    return correlations(requests, np.array(found))

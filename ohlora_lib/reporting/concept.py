@@ -1,0 +1,63 @@
+"""The share of faces that fit the concept, before and after FineTune-v8, by two readers."""
+
+from pathlib import Path
+
+from ohlora_lib.reporting.theme import BLUE, LIGHT_BLUE, MUTED, headline, number, saved_figure
+from ohlora_lib.store.tables import read_json
+
+TITLES = {"gender": "women", "quality": "good pictures", "age": "old", "glass": "glasses"}
+READERS = {
+    "annotator": "annotator, which chose nothing",
+    "classifiers": "classifiers, which chose the faces",
+}
+
+
+def plot_concept(path: str | Path, document: str | Path) -> None:
+    """Draw a panel per attribute: shares before and after, by reader, published means beside.
+
+    Args:
+        path: picture to write.
+        document: concept.json, see `judging.concept`.
+    """
+    found = read_json(document)
+    published = found["published"]
+    readers = [name for name in READERS if name in found["after"]]
+    with saved_figure(path, 13, 4.6) as figure:
+        headline(
+            figure,
+            "What fine-tuning on the chosen faces changes",
+            f"Share of {number(found['images'])} random faces, in %; light before, dark after."
+            " Published: mean answer of its own classifiers.",
+        )
+        panels = figure.subplots(1, len(TITLES))
+        for axes, (name, title) in zip(panels, TITLES.items(), strict=True):
+            for row, reader in enumerate(readers):
+                for shift, (stage, color) in enumerate((("before", LIGHT_BLUE), ("after", BLUE))):
+                    share = 100 * found[stage][reader][name]["share"]
+                    place = row + 0.36 * shift - 0.18
+                    axes.barh(place, share, height=0.32, color=color)
+                    axes.text(share, place, f" {number(share, 1)}", va="center", size=9)
+            before, after = (100 * published[stage][name] for stage in ("before", "after"))
+            axes.set_title(f"{title}\n", pad=4)
+            axes.text(
+                0,
+                1.02,
+                f"published {number(before, 1)} → {number(after, 1)}",
+                transform=axes.transAxes,
+                color=MUTED,
+                size=9,
+            )
+            largest = max(
+                found[stage][reader][name]["share"]
+                for stage in ("before", "after")
+                for reader in readers
+            )
+            axes.set(xlim=(0, max(120 * largest, 1.0)))
+            axes.set_yticks(range(len(readers)))
+            axes.set_yticklabels(
+                [READERS[reader].replace(", ", ",\n") for reader in readers]
+                if axes is panels[0]
+                else []
+            )
+            axes.invert_yaxis()
+            axes.grid(False)

@@ -1,0 +1,21 @@
+"""Rule find_vectors: directions per group of faces, as VectorFind finds them."""
+
+from ohlora_lib.jobs import start_job
+
+start_job(snakemake.log[0], snakemake.threads)
+
+from ohlora_lib.control.vectorfind import search
+from ohlora_lib.networks.device import default_device
+
+search(
+    snakemake.params.settings["version"],
+    samples=snakemake.input.samples,
+    generator=snakemake.input.generator,
+    property_cnn=snakemake.input.property_cnn,
+    path=snakemake.output.vectors,
+    metrics_path=snakemake.output.metrics,
+    seed=snakemake.params.seed,
+    rows=snakemake.params.settings["samples"],
+    batch_size=snakemake.params.batch_size,
+    device=default_device(),
+)

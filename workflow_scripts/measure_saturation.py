@@ -1,0 +1,21 @@
+"""Rule measure_saturation: how many samples a search needs."""
+
+from ohlora_lib.jobs import start_job
+
+start_job(snakemake.log[0], snakemake.threads)
+
+from ohlora_lib.control.saturation import measure_saturation
+from ohlora_lib.networks.device import default_device
+
+measure_saturation(
+    samples=snakemake.input.samples,
+    generator=snakemake.input.generator,
+    property_cnn=snakemake.input.property_cnn,
+    classifiers=snakemake.input.classifiers,
+    path=snakemake.output.table,
+    sizes=snakemake.params.sizes,
+    latents=snakemake.params.latents,
+    seed=snakemake.params.seed,
+    batch_size=snakemake.params.batch_size,
+    device=default_device(),
+)

@@ -1,0 +1,14 @@
+"""Rule score_merged_cnn: the merged network scores all kept images of a population."""
+
+from ohlora_lib.jobs import start_job
+
+start_job(snakemake.log[0], snakemake.threads)
+
+from ohlora_lib.networks.device import default_device
+from ohlora_lib.populations.property_cnn import score_kept
+from ohlora_lib.store.tables import write_table
+
+table = score_kept(
+    snakemake.input.images, snakemake.input.kept, snakemake.input.weights, device=default_device()
+)
+write_table(snakemake.output.csv, table)
