@@ -13,6 +13,7 @@ rule train_classifier:
         result("logs/train_classifier/{population}-{attribute}-{fold}.log"),
     benchmark:
         result("benchmarks/train_classifier/{population}-{attribute}-{fold}.tsv")
+    priority: LONGEST_PATH
     conda:
         "../envs/torch.yaml"
     threads: 1
@@ -38,6 +39,7 @@ rule predict_attribute:
         result("logs/predict_attribute/{population}-{attribute}.log"),
     benchmark:
         result("benchmarks/predict_attribute/{population}-{attribute}.tsv")
+    priority: LONGEST_PATH
     conda:
         "../envs/torch.yaml"
     threads: 1
@@ -85,6 +87,7 @@ rule join_attributes:
         result("logs/join_attributes/{population}.log"),
     benchmark:
         result("benchmarks/join_attributes/{population}.tsv")
+    priority: LONGEST_PATH
     conda:
         "../envs/table.yaml"
     threads: 1
@@ -108,6 +111,7 @@ rule filter_images:
         result("logs/filter_images/{population}.log"),
     benchmark:
         result("benchmarks/filter_images/{population}.tsv")
+    priority: LONGEST_PATH
     conda:
         "../envs/table.yaml"
     threads: 1

@@ -217,6 +217,9 @@ def any_of(names):
 
 check_config()
 
+# Priority of the jobs that most others wait for: figures and judging fill the gaps.
+LONGEST_PATH = 10
+
 
 wildcard_constraints:
     population=any_of(config["populations"]),

@@ -20,6 +20,7 @@ rule finetune_adversarial:
         result("benchmarks/finetune/{version}.tsv")
     wildcard_constraints:
         version=any_of(finetune_names("adversarial")) or "none",
+    priority: LONGEST_PATH
     conda:
         "../envs/torch.yaml"
     threads: 1

@@ -10,6 +10,7 @@ rule generate_images:
         result("logs/generate_images/{population}.log"),
     benchmark:
         result("benchmarks/generate_images/{population}.tsv")
+    priority: LONGEST_PATH
     conda:
         "../envs/torch.yaml"
     threads: 2

@@ -11,6 +11,7 @@ rule annotate_images:
         result("logs/annotate_images/{population}.log"),
     benchmark:
         result("benchmarks/annotate_images/{population}.tsv")
+    priority: LONGEST_PATH
     conda:
         "../envs/torch.yaml"
     threads: 1
@@ -33,6 +34,7 @@ rule take_labels:
         result("logs/take_labels/{population}.log"),
     benchmark:
         result("benchmarks/take_labels/{population}.tsv")
+    priority: LONGEST_PATH
     conda:
         "../envs/table.yaml"
     threads: 1

@@ -8,17 +8,17 @@ rule draw_control_grids:
         measured=result("evaluation/{method}/{judge}/measured.parquet"),
         summary=result("evaluation/{method}/{judge}/summary.json"),
     output:
-        best=result("evaluation/{method}/{judge}/grid_best.png"),
+        best=result("evaluation/{method}/{judge}/grid_best.jpg"),
         median=report(
-            result("evaluation/{method}/{judge}/grid_median.png"),
+            result("evaluation/{method}/{judge}/grid_median.jpg"),
             caption="captions/control_grid.rst",
             category="7 Control",
             subcategory="{method}",
             labels={"figure": "1 median latent, 50 requests", "judge": "{judge}"},
         ),
-        worst=result("evaluation/{method}/{judge}/grid_worst.png"),
+        worst=result("evaluation/{method}/{judge}/grid_worst.jpg"),
         levels=report(
-            result("evaluation/{method}/{judge}/levels.png"),
+            result("evaluation/{method}/{judge}/levels.jpg"),
             caption="captions/levels.rst",
             category="7 Control",
             subcategory="{method}",

@@ -323,7 +323,7 @@ def leaderboard_inputs(wildcards):
     names = leaderboard_methods(wildcards)
     return {
         "summaries": judged(names, ["summary.json"]),
-        "figures": judged(names, ["grid_median.png", "levels.png", "leakage.png"]),
+        "figures": judged(names, ["grid_median.jpg", "levels.jpg", "leakage.png"]),
         "curves": [result(f"finetune/{version}/training_curves.png") for version in trained(names)],
     }
 

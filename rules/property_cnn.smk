@@ -14,6 +14,7 @@ rule train_property_cnn:
         result("logs/train_property_cnn.log"),
     benchmark:
         result("benchmarks/train_property_cnn.tsv")
+    priority: LONGEST_PATH
     conda:
         "../envs/torch.yaml"
     threads: 1
@@ -47,6 +48,7 @@ rule score_property_cnn:
         result("logs/score_property_cnn.log"),
     benchmark:
         result("benchmarks/score_property_cnn.tsv")
+    priority: LONGEST_PATH
     conda:
         "../envs/torch.yaml"
     threads: 1
@@ -143,6 +145,7 @@ rule merge_property_cnn:
         result("logs/merge_property_cnn.log"),
     benchmark:
         result("benchmarks/merge_property_cnn.tsv")
+    priority: LONGEST_PATH
     conda:
         "../envs/torch.yaml"
     threads: 1
@@ -166,6 +169,7 @@ rule score_merged_cnn:
         result("logs/score_merged_cnn/{population}.log"),
     benchmark:
         result("benchmarks/score_merged_cnn/{population}.tsv")
+    priority: LONGEST_PATH
     conda:
         "../envs/torch.yaml"
     threads: 1

@@ -11,6 +11,7 @@ rule score_property:
         result("logs/score_property/{population}-{algorithm}-{property}.log"),
     benchmark:
         result("benchmarks/score_property/{population}-{algorithm}-{property}.tsv")
+    priority: LONGEST_PATH
     conda:
         "../envs/table.yaml"
     threads: 1
@@ -34,6 +35,7 @@ rule normalise_scores:
         result("logs/normalise_scores/{population}-{algorithm}.log"),
     benchmark:
         result("benchmarks/normalise_scores/{population}-{algorithm}.tsv")
+    priority: LONGEST_PATH
     conda:
         "../envs/table.yaml"
     threads: 1

@@ -12,6 +12,7 @@ rule segment_images:
         result("logs/segment_images/{population}.log"),
     benchmark:
         result("benchmarks/segment_images/{population}.tsv")
+    priority: LONGEST_PATH
     conda:
         "../envs/torch.yaml"
     threads: 2

@@ -41,6 +41,7 @@ rule draw_samples:
         result("logs/draw_samples/{source}.log"),
     benchmark:
         result("benchmarks/draw_samples/{source}.tsv")
+    priority: LONGEST_PATH
     conda:
         "../envs/torch.yaml"
     threads: 1
@@ -150,6 +151,7 @@ rule fit_directions:
         result("logs/fit_directions/{directions}.log"),
     benchmark:
         result("benchmarks/fit_directions/{directions}.tsv")
+    priority: LONGEST_PATH
     conda:
         "../envs/torch.yaml"
     threads: 1
@@ -159,6 +161,7 @@ rule fit_directions:
         runtime="12h",
     params:
         state=result("state/directions/{directions}"),
+        samples=lookup(dpath="directions/samples", within=config),
         options=lookup(dpath="directions/training", within=config),
         seed=lookup(dpath="seed", within=config),
         batch_size=lookup(dpath="inference/batch", within=config),

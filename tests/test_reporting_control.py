@@ -130,7 +130,7 @@ def picture(path: Path, least: tuple[int, int]) -> np.ndarray:
 
 
 def draw(results: Path, folder: Path, judge: str = "cnn") -> dict[str, Path]:
-    paths = {name: folder / f"{name}.png" for name in GRIDS}
+    paths = {name: folder / f"{name}.jpg" for name in GRIDS}
     draw_control_grids(results / "evaluation/finetune_v3", "finetune_v3", judge, *paths.values())
     return paths
 
@@ -158,16 +158,16 @@ def test_control_grids(drawn, tmp_path):
         assert image.shape[0] < 2600 and path.stat().st_size < 3e6
         first = drawn / "evaluation/finetune_v3/cnn" / path.name
         assert path.read_bytes() == first.read_bytes(), f"{name} differs from run to run"
-    paths = [drawn / f"evaluation/finetune_v3/{j}/{n}.png" for j in JUDGES for n in GRIDS]
+    paths = [drawn / f"evaluation/finetune_v3/{j}/{n}.jpg" for j in JUDGES for n in GRIDS]
     assert len({path.read_bytes() for path in paths}) == len(paths)
 
 
 def test_control_grids_show_the_pictures_of_their_latent_enlarged(drawn):
     folder = drawn / "evaluation/finetune_v3"
-    page = cv2.imread(str(folder / "cnn/grid_median.png"))[..., ::-1][::3, ::3].astype(int)
+    page = cv2.imread(str(folder / "cnn/grid_median.jpg"))[..., ::-1][::3, ::3].astype(int)
     for image in read_gallery(folder / "pictures.parquet", np.arange(50, 100)):  # latent 1
         corner = image[1, 1].astype(int) & 0b11111100  # inside a block of one colour
-        assert (np.abs(page - corner).max(axis=2) <= 4).sum() > 20
+        assert (np.abs(page - corner).max(axis=2) <= 16).sum() > 20
 
 
 def test_strips_show_a_latent_once_where_ranks_coincide(drawn, tmp_path):
@@ -179,16 +179,16 @@ def test_strips_show_a_latent_once_where_ranks_coincide(drawn, tmp_path):
     document = read_json(source / "cnn/summary.json")
     document["grid50"]["worst"] = document["grid50"]["best"] = document["grid50"]["median"]
     write_json(place / "cnn/summary.json", document)
-    plot_levels(tmp_path / "levels.png", read_evaluation(place, "cnn"), "m")
-    whole = cv2.imread(str(source / "cnn/levels.png"))
-    assert picture(tmp_path / "levels.png", (400, 900)).shape[0] < 0.6 * whole.shape[0]
+    plot_levels(tmp_path / "levels.jpg", read_evaluation(place, "cnn"), "m")
+    whole = cv2.imread(str(source / "cnn/levels.jpg"))
+    assert picture(tmp_path / "levels.jpg", (400, 900)).shape[0] < 0.6 * whole.shape[0]
 
 
 def test_control_grids_refuse_an_incomplete_evaluation(results, tmp_path):
     place = tmp_path / "evaluation"
     (place / "cnn").mkdir(parents=True)
     source = results / "evaluation/finetune_v3"
-    paths = [tmp_path / f"{name}.png" for name in GRIDS]
+    paths = [tmp_path / f"{name}.jpg" for name in GRIDS]
     with pytest.raises(InputError, match=r"requests\.parquet does not exist"):
         draw_control_grids(place, "m", "cnn", *paths)
     table = read_table(source / "requests.parquet")

@@ -19,6 +19,7 @@ fit_directions(
     state=snakemake.params.state,
     seed=snakemake.params.seed,
     start=snakemake.input.get("start"),
+    rows=snakemake.params.samples,
     options=snakemake.params.options,
     batch_size=snakemake.params.batch_size,
     device=default_device(),

@@ -19,7 +19,7 @@ from ohlora_lib.networks.property_cnn import PropertyCNN
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.seeds import derive_seed, rng
-from ohlora_lib.training.state import TrainingState, locked
+from ohlora_lib.training.state import TrainingState, locked, tensors_digest
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,14 @@ def train_directions(
         parts += [each.logit((images + 1) / 2)[:, None] for each in classifiers]
         return torch.cat(parts, dim=1)
 
-    settings = {**vars(options), "seed": seed, "start": float(np.abs(start.steps).sum())}
+    data = {"steps": start.steps, "faces": w, "spread": spread}
+    settings = {
+        **vars(options),
+        "seed": seed,
+        "data": tensors_digest({name: torch.from_numpy(each) for name, each in data.items()}),
+        "generator": tensors_digest(generator.state_dict()),
+        "reader": tensors_digest(reader.state_dict()),
+    }
     with locked(state_directory):
         state = TrainingState(
             state_directory, settings, {"directions": holder}, {"optimizer": optimizer}
@@ -96,7 +103,7 @@ def train_directions(
             wanted = torch.from_numpy(span.astype(np.float32)).to(device)
             base = faces[:, None].expand(-1, len(start.steps), -1)
             with torch.no_grad():
-                before = read(generator.synthesis(base))
+                before = read(generator.synthesis(base).clamp(-1, 1))
             units = wanted - before[:, own]
             moves = torch.einsum("np,lpd->nld", units, steps * scale)
             after = read(generator.synthesis(base + moves).clamp(-1, 1))

@@ -18,11 +18,11 @@ from ohlora_lib.reporting.theme import BLUE, FAINT, INK, MUTED, QUALITY, RED, nu
 
 SHOWN = tuple(column for column in COLUMNS if column.shown)
 _LINKS = {
-    "grid_best": "best",
-    "grid_median": "median",
-    "grid_worst": "worst",
-    "levels": "one property at a time",
-    "leakage": "leakage",
+    "grid_best.jpg": "best",
+    "grid_median.jpg": "median",
+    "grid_worst.jpg": "worst",
+    "levels.jpg": "one property at a time",
+    "leakage.png": "leakage",
 }
 
 _STYLE = f"""
@@ -265,14 +265,14 @@ def _card(
     tall, wide, links = [], [], []
     for judge in frame["judge"]:
         place = evaluation / name / judge
-        found = {key: place / f"{key}.png" for key in _LINKS if (place / f"{key}.png").is_file()}
+        found = {key: place / key for key in _LINKS if (place / key).is_file()}
         if found:
             items = [f'<a href="{_link(p, folder)}">{_LINKS[key]}</a>' for key, p in found.items()]
             links.append(f"judge {escape(judge)}: {' · '.join(items)}")
-        if "grid_median" in found:
-            tall.append(_figure(found["grid_median"], folder, 300, f"median latent, {judge}"))
-        if "leakage" in found:
-            wide.append(_figure(found["leakage"], folder, 620, f"leakage, {judge}"))
+        if "grid_median.jpg" in found:
+            tall.append(_figure(found["grid_median.jpg"], folder, 300, f"median latent, {judge}"))
+        if "leakage.png" in found:
+            wide.append(_figure(found["leakage.png"], folder, 620, f"leakage, {judge}"))
     if name in curves and Path(curves[name]).is_file():
         wide.append(_figure(Path(curves[name]), folder, 620, "training"))
     warning = (
@@ -283,7 +283,7 @@ def _card(
     )
     tag = f", {escape(top['recipe'])} recipe" if top["recipe"] else ""
     right = f"<div>{''.join(wide)}</div>" if wide else ""
-    strips = evaluation / name / frame["judge"].iloc[-1] / "levels.png"
+    strips = evaluation / name / frame["judge"].iloc[-1] / "levels.jpg"
     if strips.is_file():
         right += _figure(strips, folder, 460, f"one property at a time, {frame['judge'].iloc[-1]}")
     return f"""<section id="{escape(name)}">
