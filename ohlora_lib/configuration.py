@@ -104,11 +104,14 @@ def _resolve(schema: dict, whole: dict) -> dict:
 
 
 def _without_disabled(config: dict) -> dict:
-    """Return the configuration without the populations, fine-tunes … that are switched off."""
+    """Return the configuration without what is switched off: by `enabled`, conditions by null."""
     kept = {
         kind: {name: item for name, item in config[kind].items() if item["enabled"]}
         for kind in ("populations", "finetune", "vectorfind")
     }
+    for name, population in kept["populations"].items():
+        conditions = {key: item for key, item in population["filter"].items() if item is not None}
+        kept["populations"][name] = {**population, "filter": conditions}
     hairstyle = dict(config["hairstyle_cnn"])
     if hairstyle["population"] in config["populations"].keys() - kept["populations"].keys():
         hairstyle["population"] = None

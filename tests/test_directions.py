@@ -15,7 +15,8 @@ from sklearn.covariance import ledoit_wolf
 from ohlora_lib.control import DIRECTION_METHODS, fit, trained
 from ohlora_lib.control.conditional import ConditionalModel
 from ohlora_lib.control.directions import (
-    STRETCH,
+    FREE,
+    SHARE,
     DirectionModel,
     Directions,
     load_directions,
@@ -544,12 +545,11 @@ def test_an_open_loop_steps_by_what_is_missing_along_each_layers_direction(gener
 
 def test_measuring_more_often_comes_closer(generator, colours):
     errors = {}
-    for measured in (0, 1, 2, 4):
+    for measured in (1, 3, 8):
         model = model_of(generator, colours, measured)
         images = model.draw(LATENTS, REQUESTS)
         errors[measured] = np.abs(REQUESTS - ColourScorer(colours[1])(images)).mean()
-    assert errors[4] < errors[2] < errors[1]
-    assert errors[4] < 0.5 * errors[0]
+    assert errors[8] <= errors[3] < errors[1]
 
 
 @settings(max_examples=10, deadline=None)
@@ -561,7 +561,7 @@ def test_a_closed_loop_is_never_worse_on_average(generator, colours, seed, reach
     for measured in (1, 4):
         images = model_of(generator, colours, measured).draw(latents, requests)
         errors.append(np.abs(requests - ColourScorer(colours[1])(images)).mean())
-    assert errors[1] <= errors[0] + 0.01
+    assert errors[1] <= errors[0] + 1e-6
 
 
 def test_what_was_measured_is_remembered_and_what_is_close_is_left(generator, colours):
@@ -583,16 +583,14 @@ def mahalanobis(moves: np.ndarray, directions: Directions) -> np.ndarray:
     return np.sqrt(np.einsum("nld,de,nle->nl", moves, inverse, moves).mean(axis=1))
 
 
-def test_a_correction_stays_within_the_trust_region(generator, colours):
-    wild = REQUESTS * 100
-    for measured in (0, 1, 3):
-        model = model_of(generator, colours, measured)
-        norms = mahalanobis(model.steer(LATENTS, wild) - base_w(model), colours[0])
-        assert (norms <= STRETCH * max(measured, 1) + 1e-3).all()
-        assert measured == 3 or np.allclose(norms, STRETCH, atol=1e-3)
-    near = model_of(generator, colours, 0)
-    norms = mahalanobis(near.steer(LATENTS, REQUESTS) - base_w(near), colours[0])
-    assert (norms < STRETCH).any()  # and is not stretched to it
+@pytest.mark.parametrize("factor", [1, 100])
+def test_corrections_stay_within_the_trust_region(generator, colours, factor):
+    first = model_of(generator, colours, 1)
+    once = first.steer(LATENTS, factor * REQUESTS)
+    often = model_of(generator, colours, 6).steer(LATENTS, factor * REQUESTS)
+    radius = FREE + SHARE * mahalanobis(once - base_w(first), colours[0])
+    distance = mahalanobis(often - once, colours[0])
+    assert (distance <= radius * (1 + 1e-3)).all() and distance.max() > 0
 
 
 @pytest.mark.parametrize("measured", [0, 1, 3])

@@ -20,7 +20,8 @@ from ohlora_lib.store.checkpoints import read_checkpoint, save_checkpoint
 KIND = "directions"  # of checkpoints
 TENSORS = ("steps", "readout", "offset", "mean", "covariance")
 CLOSE = 0.05  # score units; a picture whose errors are all smaller is not corrected further
-STRETCH = 4.0  # Mahalanobis norm that one correction may have at most
+FREE = 0.3  # Mahalanobis norm that corrections may always add up to
+SHARE = 0.1  # and beyond that, this share of the first move's norm
 CACHED = 4096  # latents whose measured scores are kept
 
 Scorer = Callable[[np.ndarray], np.ndarray]  # uint8 [N, R, R, 3] -> [N, 3]: eyes, mouth, pose
@@ -36,8 +37,8 @@ class Directions:
         offset: float32 [3].
         mean: float32 [D], of w.
         covariance: float32 [D, D], of w.
-        measured: how often a picture is drawn, measured and corrected: 0 trusts `readout` for where
-            a face stands, 1 measures the face itself, more also measure what the step did.
+        measured: how often is measured: 0 trusts `readout` for where a face stands, 1 measures the
+            face itself, more also measure the moved face, correct, and keep the best try.
     """
 
     steps: np.ndarray
@@ -102,9 +103,10 @@ class DirectionModel:
     """A generator that is steered along directions; a `ControlledModel`.
 
     w' = w + D (t - s): t is what is requested, s where the face stands, told by the linear readout
-    or measured by the scorer. Measured faces are then drawn, measured and corrected again, within a
-    trust region, as often as the directions say ("closed loop"). The scorer guides and must not be
-    the only judge.
+    or measured by the scorer. Measured faces are then drawn, measured and corrected again, as often
+    as the directions say ("closed loop"). The corrections stay within a trust region around the
+    first move: what a face cannot show is not forced, since the scorer would then be deceived
+    rather than obeyed. The scorer guides and must not be the only judge.
 
     Args:
         generator: a latent is z with its label, if any, behind it.
@@ -154,24 +156,33 @@ class DirectionModel:
         """
         w = map_latents(self.synthesizer, np.asarray(latents, np.float32))
         base = np.repeat(w[:, None], len(self.directions.steps), axis=1)
-        total = self._limited(requested - self._standing(latents, w))
+        first = requested - self._standing(latents, w)
+        best = total = first
+        least = np.full(len(w), np.inf)
         for _ in range(self.directions.measured - 1):
             images = self.synthesizer.from_w(base + self._moves(total))
             errors = requested - self.scorer(images)
-            open_rows = np.abs(errors).max(axis=1) > CLOSE
-            if not open_rows.any():
+            size = np.abs(errors).max(axis=1)
+            better = size < least
+            best = np.where(better[:, None], total, best)
+            least = np.minimum(size, least)
+            if (least < CLOSE).all():
                 break
-            total[open_rows] += self._limited(errors[open_rows])
-        return base + self._moves(total)
+            total = first + self._limited(best + errors * better[:, None] - first, first)
+        return base + self._moves(total if self.directions.measured < 2 else best)
 
     def _moves(self, units: np.ndarray) -> np.ndarray:
         """Return the change of w per layer, [N, L, D], of so many units [N, 3]."""
         return np.einsum("np,lpd->nld", units.astype(np.float32), self.directions.steps)
 
-    def _limited(self, units: np.ndarray) -> np.ndarray:
-        """Shorten moves [N, 3] whose Mahalanobis norm is beyond the trust region."""
-        norm = np.sqrt(np.einsum("np,pq,nq->n", units, self.metric, units))
-        return units * np.minimum(1.0, STRETCH / np.maximum(norm, 1e-9))[:, None]
+    def _limited(self, change: np.ndarray, first: np.ndarray) -> np.ndarray:
+        """Shorten corrections [N, 3] that leave the trust region around the first moves [N, 3]."""
+        radius = FREE + SHARE * self._norm(first)
+        return change * np.minimum(1.0, radius / np.maximum(self._norm(change), 1e-9))[:, None]
+
+    def _norm(self, units: np.ndarray) -> np.ndarray:
+        """Return the Mahalanobis norm of moves [N, 3], mean over layers."""
+        return np.sqrt(np.einsum("np,pq,nq->n", units, self.metric, units))
 
     def _standing(self, latents: np.ndarray, w: np.ndarray) -> np.ndarray:
         """Return what the unmoved faces score, [N, 3]; measured ones are kept for later calls."""

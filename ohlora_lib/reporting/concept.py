@@ -22,6 +22,7 @@ def plot_concept(path: str | Path, document: str | Path) -> None:
     found = read_json(document)
     published = found["published"]
     readers = [name for name in READERS if name in found["after"]]
+    titles = {name: TITLES[name] for name in found["after"]["classifiers"]}
     with saved_figure(path, 13, 4.6) as figure:
         headline(
             figure,
@@ -29,8 +30,8 @@ def plot_concept(path: str | Path, document: str | Path) -> None:
             f"Share of {number(found['images'])} random faces, in %; light before, dark after."
             " Published: mean answer of its own classifiers.",
         )
-        panels = figure.subplots(1, len(TITLES))
-        for axes, (name, title) in zip(panels, TITLES.items(), strict=True):
+        panels = figure.subplots(1, len(titles))
+        for axes, (name, title) in zip(panels, titles.items(), strict=True):
             for row, reader in enumerate(readers):
                 for shift, (stage, color) in enumerate((("before", LIGHT_BLUE), ("after", BLUE))):
                     share = 100 * found[stage][reader][name]["share"]
