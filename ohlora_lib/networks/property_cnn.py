@@ -239,7 +239,6 @@ class HairstyleCNN(nn.Module):
 
     kind: ClassVar[str] = "hairstyle_cnn"
     outputs: ClassVar[tuple[str, ...]] = ("hairstyle",)
-    mirrored: ClassVar[bool] = True  # a mirrored picture has the same score
 
     def __init__(self, resolution: int, conv_dropout: float = 0.05, dropout: float = 0.25) -> None:
         super().__init__()
@@ -289,7 +288,6 @@ class PropertyCNN(nn.Module):
     """
 
     kind: ClassVar[str] = "property_cnn"
-    mirrored: ClassVar[bool] = False  # pose has a sign
 
     def __init__(
         self,

@@ -70,8 +70,8 @@ def train_property_cnn(
 ) -> Trained:
     """Train until the validation loss stops falling; resumes from `state_directory` after a kill.
 
-    The best epoch's network is then calibrated, see `calibrate`. Half of the batches are mirrored
-    where that changes no score.
+    The best epoch's network is then calibrated, see `calibrate`. No flips: pose has a sign, and
+    mirrored pictures taught the hairstyle more slowly (.73 instead of .76 after ten epochs).
 
     Args:
         images: uint8 [N, side, side, 3].
@@ -222,8 +222,7 @@ def _train_epoch(
     """Pass once over the rows and return the mean squared error over all scores there are."""
     stream = derive_seed(seed, "epoch", epoch)
     torch.manual_seed(stream)  # dropout
-    draw = rng(stream)
-    order = draw.permutation(rows)
+    order = rng(stream).permutation(rows)
     device = next(network.parameters()).device
     network.train()
     total = count = 0.0
@@ -234,10 +233,7 @@ def _train_epoch(
             group["lr"] = 0.5 * options.learning_rate * (1 + math.cos(math.pi * done))
         wanted = torch.from_numpy(scores[part]).to(device)
         known = wanted.isfinite()
-        pixels = to_float(images[part], device)
-        if network.mirrored and draw.random() < 0.5:
-            pixels = pixels.flip(3)
-        errors = (network(pixels) - wanted)[known].square()
+        errors = (network(to_float(images[part], device)) - wanted)[known].square()
         loss = errors.sum() / max(errors.numel(), 1)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
