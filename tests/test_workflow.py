@@ -38,6 +38,8 @@ FIRST = {
 }
 CSV_FIGURES = {"plot_summary", "plot_scores", "plot_strips"}  # what shows normalised scores
 
+UNNEEDED = shutil.ignore_patterns("state", "report.html")  # large, and no job's output
+
 Job = tuple[str, ...]  # the rule and the values of its wildcards
 
 
@@ -153,7 +155,7 @@ def finished(tmp_path_factory) -> Path:
     """
     folder = copy_project(tmp_path_factory.mktemp("workflow") / "project")
     if (ROOT / RESULTS).is_dir():
-        shutil.copytree(ROOT / RESULTS, folder / RESULTS)
+        shutil.copytree(ROOT / RESULTS, folder / RESULTS, ignore=UNNEEDED)
         shutil.copytree(ROOT / ".snakemake/metadata", folder / ".snakemake/metadata")
     run = snakemake(folder, "--cores", "2")
     assert run.returncode == 0, said(run)[-8000:]
@@ -164,7 +166,7 @@ def finished(tmp_path_factory) -> Path:
 def project(finished, tmp_path) -> Path:
     """Return a copy of the finished run, to be changed."""
     folder = tmp_path / "project"
-    shutil.copytree(finished, folder)
+    shutil.copytree(finished, folder, ignore=UNNEEDED)
     return folder
 
 
