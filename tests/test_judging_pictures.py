@@ -176,7 +176,7 @@ def test_a_picture_without_a_face_has_no_score(portraits):
 
 
 def test_judges_refuse_what_is_not_theirs(tmp_path, cnn):
-    assert JUDGES == ("cnn", "segment")
+    assert tuple(JUDGES) == ("cnn", "segment")
     with pytest.raises(ValueError, match="known are cnn, segment"):
         load_judge("person", cnn)
     with pytest.raises(InputError, match="parser.safetensors"):
