@@ -154,9 +154,10 @@ def finished(tmp_path_factory) -> Path:
     It goes on from what `make smoke` left, if anything: Snakemake tells what of it is out of date.
     """
     folder = copy_project(tmp_path_factory.mktemp("workflow") / "project")
-    if (ROOT / RESULTS).is_dir():
+    known = Path(".snakemake/metadata")
+    if (ROOT / RESULTS).is_dir() and (ROOT / known).is_dir():
         shutil.copytree(ROOT / RESULTS, folder / RESULTS, ignore=UNNEEDED)
-        shutil.copytree(ROOT / ".snakemake/metadata", folder / ".snakemake/metadata")
+        shutil.copytree(ROOT / known, folder / known)
     run = snakemake(folder, "--cores", "2")
     assert run.returncode == 0, said(run)[-8000:]
     return folder
