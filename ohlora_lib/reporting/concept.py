@@ -22,7 +22,8 @@ def plot_concept(path: str | Path, document: str | Path) -> None:
     found = read_json(document)
     published = found["published"]
     readers = [name for name in READERS if name in found["after"]]
-    titles = {name: TITLES[name] for name in found["after"]["classifiers"]}
+    known = found["after"]["classifiers"]
+    titles = {name: title for name, title in TITLES.items() if name in known}
     with saved_figure(path, 13, 4.6) as figure:
         headline(
             figure,
@@ -53,7 +54,7 @@ def plot_concept(path: str | Path, document: str | Path) -> None:
                 for stage in ("before", "after")
                 for reader in readers
             )
-            axes.set(xlim=(0, max(120 * largest, 1.0)))
+            axes.set(xlim=(0, max(min(120 * largest, 118.0), 1.0)))
             axes.set_yticks(range(len(readers)))
             axes.set_yticklabels(
                 [READERS[reader].replace(", ", ",\n") for reader in readers]

@@ -5,8 +5,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter
 
-from ohlora_lib.reporting.theme import BLUE, FOLDS, INK, MUTED, ORANGE, headline, saved_figure
+from ohlora_lib.reporting.theme import (
+    BLUE,
+    FOLDS,
+    INK,
+    MUTED,
+    ORANGE,
+    headline,
+    number,
+    saved_figure,
+)
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.store.tables import read_table
 
@@ -66,7 +76,9 @@ def _yields(axes: Axes, table: pd.DataFrame) -> None:
         )
     axes.set(xscale="log", ylim=(-4, 106))
     axes.set(xlabel="seconds of all jobs that made it, after its generator", ylabel="yield, %")
-    axes.legend(loc="lower left")
+    axes.xaxis.set_major_formatter(lambda value, _: number(value))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.legend(loc="lower right")
     axes.set_title("Every method")
 
 
@@ -77,6 +89,9 @@ def _curves(axes: Axes, curves: pd.DataFrame) -> None:
         axes.plot(part["samples"], weakest, marker="o", color=color, label=WAYS[way])
         axes.plot(part["samples"], part["passed"], color=color, linestyle=":", linewidth=1)
     axes.set(xscale="log", ylim=(min(0.0, axes.get_ylim()[0]), 1.02))
+    sizes = sorted(set(curves["samples"]))
+    axes.set_xticks(sizes, [number(size) for size in sizes], rotation=45)
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set(xlabel="samples", ylabel="weakest of the three mean correlations; dotted: yield")
     axes.legend(loc="lower right", title="property CNN judges", title_fontsize=9)
     axes.set_title("How many samples suffice")
