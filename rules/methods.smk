@@ -82,7 +82,7 @@ def sources():
     _random. A generator is sampled once, as often as the greediest search needs.
     """
     found = {}
-    for name, settings in {**VECTORFINDS, **DIRECTIONS}.items():
+    for settings in [*VECTORFINDS.values(), *DIRECTIONS.values()]:
         entry = {"finetune": settings["finetune"], "samples": settings["samples"]}
         source = source_of(settings)
         if source in found:
@@ -129,14 +129,12 @@ def sampling_inputs(wildcards):
 
 
 def search_settings(wildcards):
-    """Return the settings of the job's search or directions."""
-    key = wildcards.get("vectors") or wildcards.get("directions")
-    return {**VECTORFINDS, **DIRECTIONS}[key]
+    """Return the settings of the job's search."""
+    return VECTORFINDS[wildcards.vectors]
 
 
-def search_inputs(wildcards):
-    """Input function: samples, the generator they are from and what reads its pictures."""
-    source = source_of(search_settings(wildcards))
+def source_inputs(source):
+    """Return the samples of a generator, the generator, and what reads its pictures."""
     return {
         "samples": result(f"samples/{source}.parquet"),
         "generator": source_generator(source),
@@ -144,11 +142,14 @@ def search_inputs(wildcards):
     }
 
 
+def search_inputs(wildcards):
+    """Input function: samples, the generator they are from and what reads its pictures."""
+    return source_inputs(source_of(search_settings(wildcards)))
+
+
 def direction_inputs(wildcards):
-    """Input function: as of a search, with the directions that the job's start from."""
-    source = source_of(DIRECTIONS[wildcards.directions])
-    inputs = {**search_inputs(wildcards), "classifiers": source_classifiers(source)}
-    inputs["statistics"] = score_statistics()
+    """Input function: as for the saturation, with the directions that the job's start from."""
+    inputs = {**saturation_inputs(wildcards), "statistics": score_statistics()}
     start = DIRECTION_STARTS[wildcards.directions]
     if start:
         inputs["start"] = result(f"directions/{start}/directions.safetensors")
@@ -158,12 +159,7 @@ def direction_inputs(wildcards):
 def saturation_inputs(wildcards):
     """Input function: samples of the directions' generator and what reads its pictures."""
     source = source_of(config["directions"])
-    return {
-        "samples": result(f"samples/{source}.parquet"),
-        "generator": source_generator(source),
-        "property_cnn": source_reader(source),
-        "classifiers": source_classifiers(source),
-    }
+    return {**source_inputs(source), "classifiers": source_classifiers(source)}
 
 
 def saturation_table(wildcards):

@@ -18,7 +18,7 @@ import numpy as np
 
 from ohlora_lib.control.directions import Directions, load_directions, save_directions
 from ohlora_lib.control.layers import layer_effects, layer_strengths
-from ohlora_lib.control.linear import fit_linear, moments
+from ohlora_lib.control.linear import LinearFit, Moments, fit_linear, moments
 from ohlora_lib.control.sampling import log_odds
 from ohlora_lib.control.trained import TrainingOptions, train_directions
 from ohlora_lib.networks import load_network
@@ -115,13 +115,7 @@ def fit_directions(
         fit = fit_linear(found, reader.own)
         metrics["samples"] = found.count
         metrics["explained"] = dict(zip(reader.names, fit.explained.tolist(), strict=True))
-        directions = Directions(
-            steps=np.repeat(fit.steps[None], network.num_layers, axis=0).astype(np.float32),
-            readout=fit.readout[reader.own].astype(np.float32),
-            offset=fit.offset[reader.own].astype(np.float32),
-            mean=found.mean_w.astype(np.float32),
-            covariance=found.covariance.astype(np.float32),
-        )
+        directions = linear_directions(found, fit, reader, network.num_layers)
     else:
         directions = load_directions(start)
         spread = _spread(samples, reader.names, rows)
@@ -142,14 +136,33 @@ def fit_directions(
     slopes = measured_slopes(synthesizer, directions.steps, probes, reader)
     metrics["slopes_before"] = dict(zip(CONTROLLED, slopes.tolist(), strict=True))
     if method != "closed_loop":
-        steps = directions.steps / np.maximum(slopes, 0.1)[None, :, None]
-        directions = replace(directions, steps=steps.astype(np.float32))
+        directions = rescaled(directions, slopes)
     directions = directions.rounds(MEASURED[method])
     metrics["mahalanobis"] = dict(zip(CONTROLLED, directions.lengths().tolist(), strict=True))
     units = {name: read_json(statistics)[name] for name in CONTROLLED}
     provenance = {"method": method, "units": units, "seed": seed}
     save_directions(path, directions, provenance)
     write_json(metrics_path, metrics)
+
+
+def linear_directions(found: Moments, fit: LinearFit, reader: Reader, layers: int) -> Directions:
+    """Return directions that step all `layers` alike, not yet rescaled, from a linear fit."""
+    return Directions(
+        steps=np.repeat(fit.steps[None], layers, axis=0).astype(np.float32),
+        readout=fit.readout[reader.own].astype(np.float32),
+        offset=fit.offset[reader.own].astype(np.float32),
+        mean=found.mean_w.astype(np.float32),
+        covariance=found.covariance.astype(np.float32),
+    )
+
+
+def rescaled(directions: Directions, slopes: np.ndarray) -> Directions:
+    """Return directions whose step of one moves a property by one, given its slopes [3].
+
+    Slopes below 0.1 count as 0.1: a direction without effect is not stretched without end.
+    """
+    steps = directions.steps / np.maximum(slopes, 0.1)[None, :, None]
+    return replace(directions, steps=steps.astype(np.float32))
 
 
 def measured_slopes(

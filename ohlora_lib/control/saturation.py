@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ohlora_lib.control.directions import DirectionModel, Directions
-from ohlora_lib.control.fit import PROBED, Reader, measured_slopes
+from ohlora_lib.control.directions import DirectionModel
+from ohlora_lib.control.fit import PROBED, Reader, linear_directions, measured_slopes, rescaled
 from ohlora_lib.control.linear import fit_linear, moments
 from ohlora_lib.control.sampling import random_latents
 from ohlora_lib.control.vector_model import VectorModel, correlations, measure_slopes, step_lengths
 from ohlora_lib.control.vectorfind import find_vectors
-from ohlora_lib.control.vectors import VERSIONS, VectorOptions, group_codes
+from ohlora_lib.control.vectors import VERSIONS, group_codes
 from ohlora_lib.networks import load_network
 from ohlora_lib.networks.inference import Synthesizer
 from ohlora_lib.networks.property_cnn import predict
@@ -55,6 +55,9 @@ def measure_saturation(
         seed: the run's seed.
         batch_size: pictures per forward pass.
         device: torch device name.
+
+    Raises:
+        InputError: a file is missing, damaged, lacks a column, or a size is too small to search.
     """
     network = load_network(generator, StyleGANGenerator.kind)
     synthesizer = Synthesizer(network, batch_size, device)
@@ -72,17 +75,11 @@ def measure_saturation(
             continue
         for way in ("svm", "pooled", "linear"):
             if way == "linear":
-                fit = fit_linear(moments(samples, reader.names, size), reader.own)
-                steps = np.repeat(fit.steps[None], network.num_layers, axis=0).astype(np.float32)
-                slopes = measured_slopes(synthesizer, steps, found["w"][:PROBED], reader)
-                steps = steps / np.maximum(slopes, 0.1)[None, :, None].astype(np.float32)
-                directions = Directions(
-                    steps,
-                    fit.readout[reader.own].astype(np.float32),
-                    fit.offset[reader.own].astype(np.float32),
-                    np.zeros(network.w_dim, np.float32),
-                    np.eye(network.w_dim, dtype=np.float32),
-                )
+                known = moments(samples, reader.names, size)
+                fit = fit_linear(known, reader.own)
+                plain = linear_directions(known, fit, reader, network.num_layers)
+                slopes = measured_slopes(synthesizer, plain.steps, found["w"][:PROBED], reader)
+                directions = rescaled(plain, slopes)
                 draw: Draw = DirectionModel(network, directions, None, batch_size, device).draw
             else:
                 names = options.groups if way == "svm" else ()
@@ -102,7 +99,7 @@ def measure_saturation(
                     partial(predict, reader.network),
                     reader.network.outputs,
                     vectors,
-                    _with_groups(options, names),
+                    replace(options, groups=tuple(names)),
                     batch_size=batch_size,
                     device=device,
                 )
@@ -113,10 +110,6 @@ def measure_saturation(
             rows.append({"samples": size, "way": way, **means, "passed": passed})
             print(rows[-1], flush=True)
     write_table(path, pd.DataFrame(rows).round(4))
-
-
-def _with_groups(options: VectorOptions, names: Sequence[str]) -> VectorOptions:
-    return replace(options, groups=tuple(names))
 
 
 def _tested(draw: Draw, latents: np.ndarray, reader: Reader) -> np.ndarray:

@@ -6,13 +6,16 @@ population. All methods get the same requests.
 
 import itertools
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from ohlora_lib.errors import InputError
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.seeds import rng
 
+REBUILD = "delete the evaluation's folder and run snakemake again"
 GRIDS = ("grid50", "grid8", "levels", "joint", "random")
 
 # nine levels, one property at a time
@@ -101,6 +104,40 @@ def zero_rows(requests: pd.DataFrame) -> pd.Series:
     part = requests[requests["grid"] == "levels"]
     part = part[(part[list(CONTROLLED)] == 0).all(axis=1)]
     return part.set_index("latent")["row"]
+
+
+def check_rows(requests: pd.DataFrame, source: str | Path) -> None:
+    """Refuse requests whose `row` is not their place; `source` is the file, for messages.
+
+    Raises:
+        InputError: see above.
+    """
+    if not np.array_equal(requests["row"], np.arange(len(requests))):
+        raise InputError(f"the rows of {source} are not 0, 1, 2, …; {REBUILD}")
+
+
+def grid_rows(
+    requests: pd.DataFrame, name: str, source: str | Path
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the latents [L] of a grid in order, and the rows of their pictures [L, n].
+
+    Args:
+        requests: see `build_requests`.
+        name: a key of `FIXED`.
+        source: the file they are from, for messages.
+
+    Raises:
+        InputError: a latent lacks a request of the grid, or has another.
+    """
+    part = requests[requests["grid"] == name].sort_values(["latent", "row"], kind="stable")
+    expected = FIXED[name]()
+    whole, rest = divmod(len(part), len(expected))
+    if rest == 0 and whole > 0:
+        owners = part["latent"].to_numpy().reshape(whole, -1)
+        found = part[list(CONTROLLED)].to_numpy().reshape(whole, *expected.shape)
+        if (owners == owners[:, :1]).all() and np.allclose(found, expected, atol=1e-6):
+            return owners[:, 0], part["row"].to_numpy().reshape(whole, -1)
+    raise InputError(f"{source} does not hold every request of {name} for each latent; {REBUILD}")
 
 
 def _product(values: dict[str, Sequence[float]]) -> np.ndarray:

@@ -22,7 +22,7 @@ import pandas as pd
 
 from ohlora_lib.errors import InputError
 from ohlora_lib.judging.answers import ATTRIBUTES
-from ohlora_lib.judging.grids import LEVEL_ROWS, LEVELS, levels
+from ohlora_lib.judging.grids import LEVEL_ROWS, LEVELS, REBUILD, check_rows, grid_rows
 from ohlora_lib.judging.metrics import CORRELATIONS_V8, known_mean
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.store.tables import read_json, read_table, write_json, write_table
@@ -36,7 +36,6 @@ SCORE = (
 TOP = 20  # latents that the summary names
 ENDS = LEVEL_ROWS[:, [0, -1]].ravel()  # where in `levels` the pictures at -2 and 2 stand
 ZERO = int(LEVEL_ROWS[0, LEVELS.index(0.0)])  # and the all-zero one
-REBUILD = "delete the evaluation's folder and run snakemake again"
 
 
 def rank_identities(
@@ -72,7 +71,8 @@ def rank_identities(
     folder = Path(evaluation)
     requests_path = folder / "requests.parquet"
     requests = read_table(requests_path, ("row", "latent", "grid", *CONTROLLED))
-    latents, places = _levels(requests, requests_path)
+    check_rows(requests, requests_path)
+    latents, places = grid_rows(requests, "levels", requests_path)
     method = _method(folder, judges)
 
     columns: dict[str, np.ndarray] = {}
@@ -109,21 +109,6 @@ def rank_identities(
     }
     write_table(path, table)
     write_json(summary_path, summary)
-
-
-def _levels(requests: pd.DataFrame, source: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return the latents [L] of `levels` in order, and the rows of their pictures [L, 25]."""
-    if not np.array_equal(requests["row"], np.arange(len(requests))):
-        raise InputError(f"the rows of {source} are not 0, 1, 2, …; {REBUILD}")
-    part = requests[requests["grid"] == "levels"].sort_values(["latent", "row"])
-    expected = levels()
-    whole, rest = divmod(len(part), len(expected))
-    if rest == 0 and whole > 0:
-        owners = part["latent"].to_numpy().reshape(whole, -1)
-        found = part[list(CONTROLLED)].to_numpy().reshape(whole, *expected.shape)
-        if (owners == owners[:, :1]).all() and np.allclose(found, expected, atol=1e-6):
-            return owners[:, 0], part["row"].to_numpy().reshape(whole, -1)
-    raise InputError(f"{source} does not hold every request of levels for each latent; {REBUILD}")
 
 
 def _method(folder: Path, judges: Sequence[str]) -> str:

@@ -32,7 +32,14 @@ import pandas as pd
 from ohlora_lib.errors import InputError
 from ohlora_lib.judging import metrics
 from ohlora_lib.judging.answers import ATTRIBUTES, SHARES, log_odds
-from ohlora_lib.judging.grids import FIXED, LEVEL_ROWS, LEVELS
+from ohlora_lib.judging.grids import (
+    FIXED,
+    LEVEL_ROWS,
+    LEVELS,
+    REBUILD,
+    check_rows,
+    grid_rows,
+)
 from ohlora_lib.scores import ALGORITHMS, CONTROLLED
 from ohlora_lib.seeds import rng
 from ohlora_lib.store.tables import read_json, read_table, write_json, write_table
@@ -40,7 +47,6 @@ from ohlora_lib.store.tables import read_json, read_table, write_json, write_tab
 MEASURED = ALGORITHMS["v1"]  # the seven properties of a judge, in canonical order
 OWN = np.array([MEASURED.index(name) for name in CONTROLLED])
 FITTED = np.abs(LEVELS) <= 1.5  # levels that MAE, slope, bias, R2 and leakage are taken over
-REBUILD = "delete the evaluation's folder and run snakemake again"
 
 
 @dataclass(frozen=True)
@@ -132,8 +138,7 @@ def evaluate(
         InputError: the tables are not of one evaluation.
     """
     rows = requests["row"].to_numpy()
-    if not np.array_equal(rows, np.arange(len(requests))):
-        raise InputError(f"the rows of {source} are not 0, 1, 2, …; {REBUILD}")
+    check_rows(requests, source)
     if not np.array_equal(rows, attributes["row"].to_numpy()) or len(measured) != len(rows):
         raise InputError(f"{source} lists other pictures than were judged; {REBUILD}")
     names = [name for name in ATTRIBUTES if name in attributes.columns]
@@ -141,8 +146,8 @@ def evaluate(
     drift = attributes["drift"].to_numpy(np.float64)
     controlled = measured[:, OWN]
 
-    latents, places = _grid(requests, "grid50", source)
-    same, level_places = _grid(requests, "levels", source)
+    latents, places = grid_rows(requests, "grid50", source)
+    same, level_places = grid_rows(requests, "levels", source)
     if not np.array_equal(latents, same):
         raise InputError(f"{source} has other latents in grid50 than in levels; {REBUILD}")
     samples = metrics.resamples(len(latents), bootstrap, rng(seed, "judging", "bootstrap"))
@@ -193,7 +198,7 @@ def evaluate(
         },
     }
 
-    few, joint_places = _grid(requests, "joint", source)
+    few, joint_places = grid_rows(requests, "joint", source)
     again = metrics.resamples(len(few), bootstrap, rng(seed, "judging", "bootstrap", "joint"))
     joined: dict[str, np.ndarray] = {"latent": few}
     together = _obedience(
@@ -218,19 +223,6 @@ def evaluate(
     }
     first = ["latent", "missing", *passed]
     return Evaluation(table[[*first, *table.columns.difference(first, sort=False)]], summary)
-
-
-def _grid(requests: pd.DataFrame, name: str, source: str | Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return the latents [L] of a grid and the rows of their pictures [L, n]."""
-    part = requests[requests["grid"] == name].sort_values(["latent", "row"], kind="stable")
-    expected = FIXED[name]()
-    whole, rest = divmod(len(part), len(expected))
-    if rest == 0 and whole > 0:
-        owners = part["latent"].to_numpy().reshape(whole, -1)
-        found = part[list(CONTROLLED)].to_numpy().reshape(whole, *expected.shape)
-        if (owners == owners[:, :1]).all() and np.allclose(found, expected, atol=1e-6):
-            return owners[:, 0], part["row"].to_numpy().reshape(whole, -1)
-    raise InputError(f"{source} does not hold every request of {name} for each latent; {REBUILD}")
 
 
 def _obedience(

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ohlora_lib.networks.pixels import to_unit
+from ohlora_lib.networks.pixels import full_batches, to_unit
 
 PUBLISHED_RESOLUTION = 256
 HIDDEN = 512  # width of fc1
@@ -149,12 +149,11 @@ class AttributeCNN(nn.Module):
 
 
 @torch.inference_mode()
-def predict(network: AttributeCNN, images: np.ndarray, batch_size: int = 128) -> np.ndarray:
+def predict(network: AttributeCNN, images: np.ndarray, batch_size: int = 64) -> np.ndarray:
     """Return the probability of the attribute, float32 [N], for uint8 images [N, side, side, 3]."""
     network.eval()
     device = next(network.parameters()).device
-    parts = [
-        network(to_unit(images[start : start + batch_size], device)).cpu()
-        for start in range(0, len(images), batch_size)
-    ]
-    return torch.cat(parts).numpy()
+    answers = np.empty(len(images), np.float32)
+    for rows, batch in full_batches(images, batch_size):
+        answers[rows] = network(to_unit(batch, device)).cpu()[: rows.stop - rows.start]
+    return answers

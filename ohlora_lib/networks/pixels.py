@@ -1,5 +1,7 @@
 """From 8-bit pictures to what the networks take, and back."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -34,3 +36,18 @@ def to_uint8(image: Tensor) -> np.ndarray:
     """
     levels = ((image + 1) * 127.5 + 0.5).clamp(0, 255).to(torch.uint8)
     return levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+
+def full_batches(images: np.ndarray, batch_size: int) -> Iterator[tuple[slice, np.ndarray]]:
+    """Cut pictures into batches of one size, so that no answer depends on how many come with it.
+
+    Args:
+        images: [N, …].
+        batch_size: pictures per batch; the last one is filled up with repetitions.
+
+    Yields:
+        Which pictures the batch begins with, and the batch [batch_size, …].
+    """
+    for start in range(0, len(images), batch_size):
+        part = images[start : start + batch_size]
+        yield slice(start, start + len(part)), np.resize(part, (batch_size, *part.shape[1:]))

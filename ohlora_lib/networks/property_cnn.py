@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ohlora_lib.networks.pixels import to_float
+from ohlora_lib.networks.pixels import full_batches, to_float
 
 PUBLISHED_RESOLUTION = 256
 HIDDEN = 256  # width of fc1
@@ -345,8 +345,6 @@ def predict(
 ) -> np.ndarray:
     """Score pictures in eval mode.
 
-    The last batch is padded, so that a picture's scores do not depend on how many come with it.
-
     Args:
         network: on any device.
         images: uint8 [N, side, side, 3].
@@ -358,8 +356,6 @@ def predict(
     network.eval()
     device = next(network.parameters()).device
     scores = np.empty((len(images), len(network.outputs)), np.float32)
-    for start in range(0, len(images), batch_size):
-        part = images[start : start + batch_size]
-        filled = np.resize(part, (batch_size, *part.shape[1:]))
-        scores[start : start + len(part)] = network(to_float(filled, device)).cpu()[: len(part)]
+    for rows, batch in full_batches(images, batch_size):
+        scores[rows] = network(to_float(batch, device)).cpu()[: rows.stop - rows.start]
     return scores

@@ -10,7 +10,7 @@ import torch
 from ohlora_lib.errors import InputError
 from ohlora_lib.networks import load_network
 from ohlora_lib.networks.face_parser import FaceParser
-from ohlora_lib.networks.pixels import to_float
+from ohlora_lib.networks.pixels import full_batches, to_float
 
 MAP_SIDE = 224  # px, what the score algorithms expect
 
@@ -59,11 +59,9 @@ class ParserSegmenter:
         """See `Segmenter`; images uint8 [N, side, side, 3]."""
         count, height, width, _ = images.shape
         maps = np.empty((count, MAP_SIDE, MAP_SIDE), np.uint8)
-        for start in range(0, count, self.batch_size):
-            part = images[start : start + self.batch_size]
-            filled = np.resize(part, (self.batch_size, *part.shape[1:]))
-            found = self.parser.class_maps(to_float(filled, self.device), MAP_SIDE)
-            maps[start : start + len(part)] = found[: len(part)].cpu().numpy()
+        for rows, batch in full_batches(images, self.batch_size):
+            found = self.parser.class_maps(to_float(batch, self.device), MAP_SIDE)
+            maps[rows] = found[: rows.stop - rows.start].cpu().numpy()
         cuts = np.tile(np.array([0, 0, width, height], np.float32), (count, 1))
         return Segmentation(maps, cuts, (maps == 1).mean(axis=(1, 2)) >= 0.02)
 
