@@ -85,6 +85,7 @@ rule make_leaderboard:
             subcategory="all methods",
             labels={"figure": "leaderboard", "judge": "table"},
         ),
+        costs=result("costs{extent}.csv"),
         page=report(
             result("leaderboard{extent}.html"),
             caption="captions/leaderboard.rst",
@@ -117,6 +118,7 @@ rule plot_search_cost:
     input:
         unpack(saturation_table),
         leaderboard=result("leaderboard.csv"),
+        costs=result("costs.csv"),
     output:
         picture=report(
             result("report/search_cost.png"),

@@ -81,12 +81,15 @@ def test_a_table_of_ever_more_samples(files, tmp_path):
 def test_yield_and_cost_are_drawn(tmp_path, with_curves):
     names = ["finetune_v1", "vectorfind_v8", "directions_linear"]
     rows = [
-        {"method": n, "judge": j, "gates_v8": 0.1 * i, "train_seconds": 10.0**i, "samples": 0}
+        {"method": n, "judge": j, "gates_v8": 0.1 * i, "samples": 0}
         for i, n in enumerate(names, 1)
         for j in ("cnn", "segment")
     ]
-    rows.append({**rows[0], "method": "unknown_cost", "train_seconds": np.nan})
-    write_table(tmp_path / "leaderboard.csv", pd.DataFrame(rows))
+    rows.append({**rows[0], "method": "unknown_cost"})
+    tables = tmp_path / "leaderboard.csv", tmp_path / "costs.csv"
+    write_table(tables[0], pd.DataFrame(rows))
+    seconds = {"method": [*names, "unknown_cost"], "train_seconds": [10, 100, 1000, np.nan]}
+    write_table(tables[1], pd.DataFrame(seconds))
     curves = None
     if with_curves:
         curves = tmp_path / "saturation.csv"
@@ -98,8 +101,8 @@ def test_yield_and_cost_are_drawn(tmp_path, with_curves):
             for way in ways
         ]
         write_table(curves, pd.DataFrame(table))
-    plot_search_cost(tmp_path / "a.png", tmp_path / "leaderboard.csv", curves)
-    plot_search_cost(tmp_path / "b.png", tmp_path / "leaderboard.csv", curves)
+    plot_search_cost(tmp_path / "a.png", *tables, curves)
+    plot_search_cost(tmp_path / "b.png", *tables, curves)
     picture(tmp_path / "a.png")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 

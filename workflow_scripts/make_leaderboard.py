@@ -8,6 +8,7 @@ from ohlora_lib.reporting.leaderboard import Method, write_leaderboard
 
 write_leaderboard(
     snakemake.output.csv,
+    snakemake.output.costs,
     snakemake.output.page,
     evaluation=snakemake.params.evaluation,
     methods={name: Method(**source) for name, source in snakemake.params.methods.items()},

@@ -7,5 +7,8 @@ start_job(snakemake.log[0], snakemake.threads)
 from ohlora_lib.reporting.search_cost import plot_search_cost
 
 plot_search_cost(
-    snakemake.output.picture, snakemake.input.leaderboard, snakemake.input.get("saturation")
+    snakemake.output.picture,
+    snakemake.input.leaderboard,
+    snakemake.input.costs,
+    snakemake.input.get("saturation"),
 )

@@ -42,6 +42,7 @@ class Method:
 
 def write_leaderboard(
     csv: str | Path,
+    costs: str | Path,
     html: str | Path,
     evaluation: str | Path,
     methods: Mapping[str, Method],
@@ -50,7 +51,9 @@ def write_leaderboard(
     """Write the leaderboard as a table and as a page.
 
     Args:
-        csv: table to write, see `leaderboard`.
+        csv: table to write, see `leaderboard`; without the seconds, so that runs can be compared
+            byte for byte.
+        costs: table to write: method and train_seconds.
         html: page to write; it opens without a network, and links to the pictures by paths
             relative to it.
         evaluation: folder with {method}/{judge}/summary.json and the pictures beside it.
@@ -68,7 +71,8 @@ def write_leaderboard(
             summaries[method, judge] = read_json(path)
             _check(summaries[method, judge], path)
     table = leaderboard(summaries, methods)
-    write_table(csv, table)
+    write_table(csv, table.drop(columns="train_seconds"))
+    write_table(costs, table[["method", "train_seconds"]].drop_duplicates("method"))
     intervals = {key: read_intervals(summary) for key, summary in summaries.items()}
     curves = {name: method.curves for name, method in methods.items() if method.curves}
     page = render(table, intervals, evaluation, curves, Path(html).parent)

@@ -24,18 +24,22 @@ WAYS = {"svm": "SVM in 16 groups", "pooled": "SVM, no groups", "linear": "closed
 
 
 def plot_search_cost(
-    path: str | Path, leaderboard: str | Path, saturation: str | Path | None = None
+    path: str | Path,
+    leaderboard: str | Path,
+    costs: str | Path,
+    saturation: str | Path | None = None,
 ) -> None:
     """Draw both.
 
     Args:
         path: picture to write.
         leaderboard: leaderboard.csv.
+        costs: costs.csv, the seconds of every method.
         saturation: table of `control.saturation`; that half is left out without it.
     """
-    table = read_table(
-        leaderboard, ["method", "judge", "gates_v8", "train_seconds", "samples"]
-    ).dropna(subset=["train_seconds"])
+    table = read_table(leaderboard, ["method", "judge", "gates_v8", "samples"])
+    seconds = read_table(costs, ["method", "train_seconds"]).dropna()
+    table = table.merge(seconds, on="method")
     curves = None if saturation is None else read_table(saturation)
     with saved_figure(path, 13 if curves is not None else 8, 5.6) as figure:
         headline(
