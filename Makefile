@@ -10,10 +10,10 @@ STAMP := $(VENV)/.stamp
 SMOKE := --configfile config/smoke.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo smoke test lint lock clean
+.PHONY: help setup demo smoke test test-robust lint lock clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## create or update the environment in .venv, exactly as locked
 
@@ -35,6 +35,9 @@ smoke: setup ## the same workflow with tiny counts, in results/smoke
 
 test: setup ## run the tests
 	$(BIN)/python -m pytest
+
+test-robust: setup ## whole runs killed 20 times, on a full disk, on one core (an hour)
+	$(BIN)/python -m pytest tests/robust -s
 
 lint: setup ## check style of Python and Snakefiles, and the workflow
 	$(BIN)/ruff check .

@@ -37,3 +37,7 @@ rule published:
     input:
         run_results(),
         result("leaderboard_published.csv"),
+
+
+onsuccess:
+    remove_unfinished()

@@ -1,4 +1,5 @@
 # Helpers for all stages: the checked configuration, code digests, paths and wildcards.
+import os
 import sys
 from pathlib import Path
 
@@ -20,6 +21,20 @@ def check_config():
     except InputError as error:
         # a WorkflowError would bury the sentence in line numbers
         sys.exit(f"error: {error}")
+
+
+def check_results():
+    """Stop with one sentence where results cannot be written to: Snakemake shows a traceback."""
+    folder = Path(config["results"])
+    existing = next(path for path in [folder, *folder.parents] if path.exists())
+    if not os.access(existing, os.W_OK):
+        sys.exit(f"error: {folder} cannot be written to; make {existing} writable")
+
+
+def remove_unfinished():
+    """Delete what killed jobs had begun to write (ohlora_lib/store/atomic.py)."""
+    for path in Path(config["results"]).rglob(".part-*"):
+        path.unlink(missing_ok=True)
 
 
 def code_digest(*modules):
@@ -216,6 +231,7 @@ def any_of(names):
 
 
 check_config()
+check_results()
 
 # Priority of the jobs that most others wait for: figures and judging fill the gaps.
 LONGEST_PATH = 10

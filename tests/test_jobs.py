@@ -44,6 +44,11 @@ from ohlora_lib.errors import InputError
 
 raise InputError("labels.csv, line 3: id 7 occurs twice; delete one")
 """,
+    "full": """
+import errno
+
+raise OSError(errno.ENOSPC, "No space left on device", "results/a.csv")
+""",
     "broken": """
 def deep():
     raise RuntimeError("a defect of ours")
@@ -68,13 +73,18 @@ def test_a_good_job_logs_everything_and_gets_its_threads(tmp_path):
     assert (tmp_path / "good.txt").read_text() == "2"
 
 
-@pytest.mark.parametrize("case", ["refused", "broken"])
+@pytest.mark.parametrize("case", ["refused", "full", "broken"])
 def test_a_failing_job_says_why(tmp_path, case):
     done, log = run(tmp_path, case)
     assert done.returncode == 1 and not (tmp_path / f"{case}.txt").exists()
     if case == "refused":
         assert log == ["started", "error: labels.csv, line 3: id 7 occurs twice; delete one"]
         assert log[1] in done.stdout + done.stderr
+    elif case == "full":
+        sentence = (
+            "error: no space left on device; free some (results/a.csv) and run snakemake again"
+        )
+        assert log == ["started", sentence]
     else:
         assert log[-1] == "RuntimeError: a defect of ours" and any(
             "in deep" in line for line in log

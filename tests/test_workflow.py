@@ -1,11 +1,8 @@
 """The whole workflow on a tiny population: its results, what reruns after a change, refusals."""
 
 import importlib
-import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-import yaml
+from project import RESULTS, UNNEEDED, copy_project, merged, said, snakemake
 
 from ohlora_lib.scores import ALGORITHMS, PAIRS, PROPERTIES
 from ohlora_lib.store.shards import iter_images, iter_segments
@@ -22,10 +19,6 @@ from ohlora_lib.store.tables import read_json, read_table
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[1]
-PARTS = ("config", "envs", "ohlora_lib", "profiles", "resources", "rules", "workflow_scripts")
-CONFIGS = ["config/smoke.yaml"]
-RESULTS = "results/smoke"
 POPULATION = f"{RESULTS}/original"
 IMAGES, LABELLED, FOLDS = 320, 240, 2  # of config/smoke.yaml
 # What follows from the first population alone: a change there would else rerun nearly everything.
@@ -38,50 +31,7 @@ FIRST = {
 }
 CSV_FIGURES = {"plot_summary", "plot_scores", "plot_strips"}  # what shows normalised scores
 
-UNNEEDED = shutil.ignore_patterns("state", "report.html")  # large, and no job's output
-
 Job = tuple[str, ...]  # the rule and the values of its wildcards
-
-
-def copy_project(folder: Path) -> Path:
-    """Copy what a run needs, with the times of the files, which Snakemake compares."""
-    folder.mkdir()
-    ignored = shutil.ignore_patterns("__pycache__", ".*")
-    for name in PARTS:
-        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
-    for name in ("Snakefile", "config.yaml"):
-        shutil.copy2(ROOT / name, folder / name)
-    return folder
-
-
-def merged(*overlays: dict) -> dict:
-    """Merge overlays as Snakemake merges configuration files."""
-    result: dict = {}
-    for overlay in overlays:
-        for key, value in overlay.items():
-            inner = isinstance(value, dict) and isinstance(result.get(key), dict)
-            result[key] = merged(result[key], value) if inner else value
-    return result
-
-
-def snakemake(
-    folder: Path, *arguments: str, overlay: dict | None = None
-) -> subprocess.CompletedProcess:
-    """Run Snakemake in a copy of the project, which imports the library of that copy."""
-    configs = list(CONFIGS)
-    if overlay is not None:
-        (folder / "config/change.yaml").write_text(yaml.safe_dump(overlay))
-        configs.append("config/change.yaml")
-    environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
-    environment |= {"COLUMNS": "1000", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "snakemake", "--configfile", *configs, *arguments]
-    return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-
-
-def said(run: subprocess.CompletedProcess) -> str:
-    return run.stdout + run.stderr
 
 
 def planned(folder: Path, overlay: dict | None = None, first: bool = True) -> set[Job]:
@@ -109,7 +59,7 @@ def rules(jobs: set[Job]) -> set[str]:
 
 FINETUNES = {"v1": "adversarial", "v3": "autoencoder"}  # of config/smoke.yaml, first population
 METHODS = [f"finetune_{version}" for version in (*FINETUNES, "v8")]
-METHODS += ["vectorfind_v8", "directions_linear", "directions_masked"]
+METHODS += ["vectorfind_v8", "directions_linear"]
 
 
 def judged(version: str) -> set[Job]:
@@ -145,22 +95,6 @@ def scored(*pairs: tuple[str, str]) -> set[Job]:
         ("plot_scores",),
         ("plot_summary",),
     }
-
-
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory) -> Path:
-    """Run the whole workflow once; tests that change something work on copies.
-
-    It goes on from what `make smoke` left, if anything: Snakemake tells what of it is out of date.
-    """
-    folder = copy_project(tmp_path_factory.mktemp("workflow") / "project")
-    known = Path(".snakemake/metadata")
-    if (ROOT / RESULTS).is_dir() and (ROOT / known).is_dir():
-        shutil.copytree(ROOT / RESULTS, folder / RESULTS, ignore=UNNEEDED)
-        shutil.copytree(ROOT / known, folder / known)
-    run = snakemake(folder, "--cores", "2")
-    assert run.returncode == 0, said(run)[-8000:]
-    return folder
 
 
 @pytest.fixture
@@ -341,6 +275,34 @@ def test_a_score_parameter_reruns_that_algorithm_and_property(finished, algorith
     assert planned(finished, overlay) == scored((algorithm, name))
 
 
+def test_another_seed_reruns_all_that_draws_and_what_follows(finished):
+    jobs = rules(planned(finished, {"seed": 1}))
+    assert {"generate_images", "train_classifier", "train_property_cnn", "draw_pictures"} <= jobs
+    assert {"annotate_images", "segment_images", "normalise_scores", "judge_method"} <= jobs
+
+
+def test_a_label_table_trains_again_on_the_same_images(project):
+    lines = ["id,gender,quality", *(f"{index},1,{index % 2}" for index in range(LABELLED))]
+    (project / "labels.csv").write_text("\n".join(lines))
+    overlay = {"populations": {"original": {"labels": {"csv": "labels.csv"}}}}
+    jobs = rules(planned(project, overlay))
+    assert {"take_labels", "train_classifier", "filter_images"} <= jobs
+    assert not {"generate_images", "annotate_images"} & jobs
+
+
+def test_a_caption_reruns_nothing(project):
+    edit(project / "rules/captions/funnel.rst", lambda text: text + "\nMore words.\n")
+    assert planned(project, first=False) == set()
+
+
+def test_a_deleted_shard_is_made_again_when_something_needs_it(project):
+    shard = project / POPULATION / "images/shard-00001.parquet"
+    shard.unlink()
+    assert planned(project, first=False) == set()
+    run = snakemake(project, "--dry-run", str(shard.relative_to(project)))
+    assert re.findall(r"^rule (\w+):", said(run), re.MULTILINE) == ["generate_images"]
+
+
 def test_a_comment_or_docstring_reruns_nothing(project):
     for module in ("scores/eyes.py", "populations/measure.py", "reporting/funnel.py"):
         edit(
@@ -406,13 +368,13 @@ def test_editing_an_objective_trains_what_uses_it(project):
 def test_editing_a_way_of_fitting_leaves_the_samples_alone(project):
     edit(project / "ohlora_lib/control/layers.py", more_code)
     jobs = planned(project, first=False)
-    assert {("fit_directions", "linear"), ("fit_directions", "masked")} <= jobs
-    assert ("judge_method", "directions_masked", "segment") in jobs and jobs >= LISTS
+    assert ("fit_directions", "linear") in jobs and jobs >= LISTS
+    assert ("judge_method", "directions_linear", "segment") in jobs
     assert not {"draw_samples", "find_vectors", "finetune_adversarial"} & rules(jobs)
 
 
 def test_a_limit_of_the_second_population_leaves_the_first_alone(finished):
-    overlay = {"populations": {"v1": {"filter": {"age": {"share": 0.85}}}}}
+    overlay = {"populations": {"v1": {"filter": {"quality": {"share": 0.9}}}}}
     jobs = planned(finished, overlay, first=False)
     assert ("filter_images", "v1") in jobs and ("finetune_adversarial", "v8") in jobs
     assert ("fit_directions", "linear") in jobs and ("train_hairstyle_cnn",) in jobs
