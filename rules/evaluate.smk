@@ -77,7 +77,7 @@ rule score_pictures:
     threads: 1
     resources:
         gpu=1,
-        mem_mb=2000,
+        mem_mb=3000,
         runtime="4h",
     params:
         measuring=judge_options,

@@ -15,7 +15,6 @@ from torchvision.models.swin_transformer import SwinTransformer
 
 from ohlora_lib.networks.facexformer_decoder import WIDTH, FaceDecoder, FaceOutput
 
-SIDE = 224  # px, of the face cut and of the class map
 ANGLES = ("pitch", "yaw", "roll")
 # the 40 attributes of CelebA (Liu et al. 2015), in the order of its list_attr_celeba.txt
 ATTRIBUTES = tuple(

@@ -17,6 +17,8 @@ def segment(
     paths: Sequence[str | Path],
     kind: str,
     weights: str | Path,
+    detector: str | Path | None = None,
+    parsed_at_once: int | None = None,
     batch_size: int = 256,
     device: str = "cpu",
 ) -> None:
@@ -28,13 +30,15 @@ def segment(
         paths: the segment shards, in the order of `image_paths`.
         kind: which segmenter, see `networks.segmentation`.
         weights: its checkpoint.
+        detector: checkpoint of its face detector, if it has one.
+        parsed_at_once: pictures; None for the segmenter's own choice.
         batch_size: images read at once.
         device: torch device name.
 
     Raises:
         InputError: damaged input.
     """
-    segmenter = load_segmenter(kind, weights, device)
+    segmenter = load_segmenter(kind, weights, detector, parsed_at_once, device)
     kept = read_table(filtered)["id"].to_numpy()
     with tqdm(total=len(kept), desc="segments", unit="img", mininterval=5) as progress:
         for source, path in zip(image_paths, paths, strict=True):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ohlora_lib.populations.faces import face_cut, whole_picture
+from ohlora_lib.store.faces import face_cut, whole_picture
 from ohlora_lib.reporting.material import fetch_images, fetch_segments
 from ohlora_lib.reporting.sheets import GAP, MARGIN, Sheet, fit, heading_height
 from ohlora_lib.reporting.theme import MUTED, number
