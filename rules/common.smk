@@ -202,6 +202,9 @@ def run_results():
     if methods():
         wanted += [result("leaderboard.csv"), result("leaderboard.html")]
         wanted.append(result("report/search_cost.png"))
+    if config["domain"]["segmenter"]["kind"] == "facexformer":
+        folder = result("evaluation/{method}/facexformer")
+        wanted += expand(f"{folder}/summary.json", method=methods())
     return wanted
 
 

@@ -102,15 +102,17 @@ class FaceDetector:
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return the boxes [K, 4] a network agrees with, its scores [K] and corrections [K, 4]."""
         height, width = picture.shape[1:]
-        ends = boxes.trunc().int().tolist()
-        spans = [(max(x, 1) - 1, max(y, 1) - 1, min(u, width), min(v, height)) for x, y, u, v in ends]
-        inside = [index for index, (x, y, u, v) in enumerate(spans) if u > x and v > y]
+        low = (boxes[:, :2].trunc().int().clamp(min=1) - 1).tolist()
+        limit = torch.tensor([width, height], device=boxes.device)
+        high = boxes[:, 2:].trunc().int().minimum(limit).tolist()
+        crops, inside = [], []
+        for index, ((x0, y0), (x1, y1)) in enumerate(zip(low, high, strict=True)):
+            if x1 > x0 and y1 > y0:
+                crop = picture[None, :, y0:y1, x0:x1]
+                crops.append(_resize(crop, (network.side, network.side)))
+                inside.append(index)
         if not inside:
             return boxes[:0], boxes.new_empty(0), boxes[:0]
-        crops = []
-        for index in inside:
-            x, y, u, v = spans[index]
-            crops.append(_resize(picture[None, :, y:v, x:u], (network.side, network.side)))
         scores, corrections = network(_contrast(torch.cat(crops)))
         sure = scores > threshold
         return boxes[inside][sure], scores[sure], corrections[sure]

@@ -83,7 +83,7 @@ class FaceXFormerSegmenter:
         return FaceReading(angles, attributes)
 
     def locate(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the face cuts, float32 [N, 4] of whole px, and whether there is a face, bool [N]."""
+        """Return face cuts, float32 [N, 4] of whole px, and whether there is a face, bool [N]."""
         count, height, width, _ = images.shape
         whole = np.array([0, 0, width, height], np.float32)
         cuts, found = np.tile(whole, (count, 1)), np.zeros(count, bool)
@@ -120,12 +120,11 @@ def load(
     Raises:
         InputError: there is no detector, or a file holds another network.
     """
+    network = load_network(weights, FaceXFormer.kind)
     if detector is None:
         raise InputError(
             "domain.segmenter.detector is null, but facexformer parses faces that a detector has "
             "found; set it to resources/mtcnn/mtcnn.safetensors"
         )
     finder = FaceDetector(load_network(detector, MTCNN.kind), device=device)
-    return FaceXFormerSegmenter(
-        load_network(weights, FaceXFormer.kind), finder, batch_size, device
-    )
+    return FaceXFormerSegmenter(network, finder, batch_size, device)

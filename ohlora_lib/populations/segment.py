@@ -24,6 +24,8 @@ def segment(
 ) -> None:
     """Write the class maps of the kept images, one segment shard per image shard.
 
+    Images without a face are marked as such, counted in the log, and left out of all scores.
+
     Args:
         image_paths: image shards.
         filtered: table of the ids to segment.
@@ -40,6 +42,7 @@ def segment(
     """
     segmenter = load_segmenter(kind, weights, detector, parsed_at_once, device)
     kept = read_table(filtered)["id"].to_numpy()
+    faceless = 0
     with tqdm(total=len(kept), desc="segments", unit="img", mininterval=5) as progress:
         for source, path in zip(image_paths, paths, strict=True):
             ids = np.intersect1d(kept, read_ids([source]))
@@ -47,4 +50,6 @@ def segment(
                 for rows in iter_images([source], ids, batch_size):
                     found = segmenter.segment(rows.images)
                     shard.append(rows.ids, found.class_maps, found.cuts, found.found)
+                    faceless += int((~found.found).sum())
                     progress.update(len(rows))
+    print(f"{faceless} of {len(kept)} images without a face")
