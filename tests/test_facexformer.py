@@ -238,18 +238,15 @@ def test_images_without_a_face_are_counted_and_have_no_scores(small, tmp_path, c
 def test_scores_see_the_face_cut(segmenter):
     images = square()
     seen = []
-    scores = raw_scores(
-        images,
-        segmenter,
-        [eyes.v2, lambda maps, faces: seen.append(faces) or faces.mean((1, 2, 3))],
-    )
+
+    def brightness(maps, faces):
+        seen.append(faces)
+        return faces.mean(axis=(1, 2, 3))
+
+    scores = raw_scores(images, segmenter, [eyes.v2, brightness])
     assert np.isnan(scores).all(axis=1).tolist() == [False, True, False]
-    x0, y0, x1, y1 = segmenter.locate(images)[0][0].astype(int)
-    expected = (
-        Image.fromarray(images[0])
-        .crop((x0, y0, x1, y1))
-        .resize((224, 224), Image.Resampling.BICUBIC)
-    )
+    face = Image.fromarray(images[0]).crop(tuple(segmenter.locate(images)[0][0].astype(int)))
+    expected = face.resize((224, 224), Image.Resampling.BICUBIC)
     assert len(seen[0]) == 2 and np.array_equal(seen[0][0], np.asarray(expected))
 
 
