@@ -201,6 +201,11 @@ def _describe(error: jsonschema.ValidationError) -> tuple[Place, str]:
 def _cross_checks(config: dict, root: Path) -> Iterator[tuple[Place, str]]:
     """Yield what a schema cannot say: values that contradict each other, missing files."""
     yield from _windows(config, ())
+    segmenter = config["domain"]["segmenter"]
+    if segmenter["kind"] == "facexformer" and segmenter["detector"] is None:
+        here = ("domain", "segmenter", "detector")
+        text = f"{_dotted(here)} is null, but facexformer parses faces that a detector has found"
+        yield here, f"{text}; leave the key out for the shipped one"
     yield from _unknown_names(config)
     for name, population in config.get("populations", {}).items():
         place = ("populations", name)

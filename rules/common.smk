@@ -102,6 +102,21 @@ def label_recipe(wildcards):
     }
 
 
+def segmenter_weights(wildcards):
+    """Input function: the networks of the segmenter."""
+    segmenter = config["domain"]["segmenter"]
+    if segmenter["kind"] == "parser":
+        return {"weights": segmenter["weights"]}
+    return {"weights": segmenter["weights"], "detector": segmenter["detector"]}
+
+
+def segmenter_code(*modules):
+    """Return the hash of modules that segment, and of the segmenter that is in use."""
+    kind = config["domain"]["segmenter"]["kind"]
+    own = [] if kind == "parser" else [f"ohlora_lib.networks.{kind}_segmenter"]
+    return code_digest(*modules, *own)
+
+
 def attribute_predictions(wildcards):
     """Input function: every attribute's answers for the job's population."""
     attributes = config["populations"][wildcards.population]["attributes"]
@@ -202,6 +217,9 @@ def run_results():
     if methods():
         wanted += [result("leaderboard.csv"), result("leaderboard.html")]
         wanted.append(result("report/search_cost.png"))
+    if config["domain"]["segmenter"]["kind"] == "facexformer":
+        folder = result("evaluation/{method}/facexformer")
+        wanted += expand(f"{folder}/summary.json", method=methods())
     return wanted
 
 

@@ -1,4 +1,5 @@
-# Judging: every method draws the same requests once; two judges measure what it drew.
+# Judging: every method draws the same requests once; two judges measure what it drew, and where
+# real faces are segmented with FaceXFormer, a third one tells head pose and attributes.
 
 
 wildcard_constraints:
@@ -77,7 +78,7 @@ rule score_pictures:
     threads: 1
     resources:
         gpu=1,
-        mem_mb=2000,
+        mem_mb=3000,
         runtime="4h",
     params:
         measuring=judge_options,
@@ -111,6 +112,34 @@ rule judge_method:
         code=code_digest("ohlora_lib.judging.protocol"),
     script:
         "../workflow_scripts/judge_method.py"
+
+
+rule judge_faces:
+    input:
+        unpack(segmenter_weights),
+        requests=result("evaluation/{method}/requests.parquet"),
+        pictures=result("evaluation/{method}/pictures.parquet"),
+    output:
+        per_latent=result("evaluation/{method}/facexformer/per_latent.csv"),
+        summary=result("evaluation/{method}/facexformer/summary.json"),
+    log:
+        result("logs/judge_faces/{method}.log"),
+    benchmark:
+        result("benchmarks/judge_faces/{method}.tsv")
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=3000,
+        runtime="4h",
+    params:
+        batch=lookup(dpath="domain/segmenter/batch", within=config),
+        bootstrap=lookup(dpath="judging/bootstrap", within=config),
+        seed=lookup(dpath="seed", within=config),
+        code=code_digest("ohlora_lib.judging.facexformer_judge"),
+    script:
+        "../workflow_scripts/judge_faces.py"
 
 
 rule judge_concept:

@@ -285,10 +285,7 @@ def judge_inputs(wildcards):
     """Input function: what the job's judge looks through."""
     if wildcards.judge == "cnn":
         return {"weights": result("property_cnn/property_cnn.safetensors")}
-    return {
-        "weights": config["domain"]["segmenter"]["weights"],
-        "statistics": score_statistics(),
-    }
+    return {**segmenter_weights(wildcards), "statistics": score_statistics()}
 
 
 def judge_options(wildcards):
@@ -296,12 +293,18 @@ def judge_options(wildcards):
     if wildcards.judge == "cnn":
         return {}
     options = {name: config["scores"]["v2"][name] for name in ALGORITHMS["v1"]}
-    return {"segmenter": config["domain"]["segmenter"]["kind"], "options": options}
+    segmenter = config["domain"]["segmenter"]
+    return {
+        "segmenter": segmenter["kind"],
+        "batch_size": segmenter["batch"],
+        "options": options,
+    }
 
 
 def judge_digest(wildcards):
     """Params function: hash of the code that one judge runs, and of no other's."""
-    return code_digest("ohlora_lib.judging.judges", f"ohlora_lib.judging.{wildcards.judge}_judge")
+    modules = ["ohlora_lib.judging.judges", f"ohlora_lib.judging.{wildcards.judge}_judge"]
+    return code_digest(*modules) if wildcards.judge == "cnn" else segmenter_code(*modules)
 
 
 def trained(names):

@@ -3,9 +3,9 @@
 
 rule segment_images:
     input:
+        unpack(segmenter_weights),
         images=image_shards,
         kept=result("{population}/filtered.parquet"),
-        weights=lookup(dpath="domain/segmenter/weights", within=config),
     output:
         shards=shards("{population}", "segments"),
     log:
@@ -22,6 +22,7 @@ rule segment_images:
         runtime="2h",
     params:
         kind=lookup(dpath="domain/segmenter/kind", within=config),
-        code=code_digest("ohlora_lib.populations.segment"),
+        batch=lookup(dpath="domain/segmenter/batch", within=config),
+        code=segmenter_code("ohlora_lib.populations.segment"),
     script:
         "../workflow_scripts/segment_images.py"

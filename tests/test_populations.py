@@ -18,7 +18,6 @@ from ohlora_lib.networks.inference import Synthesizer
 from ohlora_lib.networks.segmentation import ParserSegmenter
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 from ohlora_lib.populations.annotate import annotate
-from ohlora_lib.populations.faces import face_cut, whole_picture
 from ohlora_lib.populations.filter import filter_images, join_attributes
 from ohlora_lib.populations.generate import generate, image_seed, latents, regenerate
 from ohlora_lib.populations.labels import read_labels, simulate_labels, take_labels
@@ -30,6 +29,7 @@ from ohlora_lib.portraits.parameters import sample_parameters
 from ohlora_lib.portraits.renderer import render
 from ohlora_lib.scores import PAIRS
 from ohlora_lib.seeds import derive_seed
+from ohlora_lib.store.faces import face_cut, whole_picture
 from ohlora_lib.store.shards import (
     ImageRows,
     iter_images,

@@ -7,13 +7,13 @@ start_job(snakemake.log[0], snakemake.threads)
 from ohlora_lib.judging.judges import load_judge, score_pictures
 from ohlora_lib.networks.device import default_device
 
-statistics = snakemake.input.get("statistics")
+files = {name: snakemake.input.get(name) for name in ("statistics", "detector")}
 score_pictures(
     load_judge(
         snakemake.wildcards.judge,
         snakemake.input.weights,
         default_device(),
-        {**snakemake.params.measuring, **({"statistics": statistics} if statistics else {})},
+        {**snakemake.params.measuring, **{name: path for name, path in files.items() if path}},
     ),
     snakemake.input.pictures,
     snakemake.output.table,

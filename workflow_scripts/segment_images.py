@@ -13,5 +13,7 @@ segment(
     snakemake.output.shards,
     kind=snakemake.params.kind,
     weights=snakemake.input.weights,
+    detector=snakemake.input.get("detector"),
+    parsed_at_once=snakemake.params.batch,
     device=default_device(),
 )

@@ -79,6 +79,8 @@ def load(
     statistics: str | Path,
     segmenter: str,
     options: dict[str, dict[str, Any]],
+    detector: str | Path | None = None,
+    batch_size: int | None = None,
     device: str = "cpu",
 ) -> SegmentJudge:
     """Build the judge.
@@ -88,7 +90,9 @@ def load(
         statistics: JSON of the population's raw scores by algorithm v2.
         segmenter: which one, see `networks.segmentation`.
         options: keyword arguments of the score functions by property.
+        detector: checkpoint of the segmenter's face detector, if it has one.
+        batch_size: pictures parsed at once; None for the segmenter's own choice.
         device: torch device name.
     """
-    found = load_segmenter(segmenter, weights, device)
+    found = load_segmenter(segmenter, weights, detector, batch_size, device)
     return SegmentJudge(found, read_json(statistics), options, statistics)

@@ -18,6 +18,8 @@ NETWORKS = {
     "crop_discriminator": "crop_discriminator.CropDiscriminator",
     "hairstyle_cnn": "property_cnn.HairstyleCNN",
     "face_parser": "face_parser.FaceParser",
+    "facexformer": "facexformer.FaceXFormer",
+    "mtcnn": "mtcnn.MTCNN",
     "property_cnn": "property_cnn.PropertyCNN",
     "score_encoder": "score_encoder.ScoreEncoder",
     "stylegan_discriminator": "stylegan_discriminator.StyleGANDiscriminator",

@@ -1,5 +1,6 @@
 """Segmentation behind one interface: pictures in, class maps at 224 px and the face cut out."""
 
+import importlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -46,13 +47,15 @@ class ParserSegmenter:
     Args:
         parser: the trained network.
         batch_size: pictures parsed at once; the last batch is padded, so that a picture's map does
-            not depend on how many others are parsed with it.
+            not depend on how many others are parsed with it. None: 32.
         device: torch device name.
     """
 
-    def __init__(self, parser: FaceParser, batch_size: int = 32, device: str = "cpu") -> None:
+    def __init__(
+        self, parser: FaceParser, batch_size: int | None = None, device: str = "cpu"
+    ) -> None:
         self.parser = parser.eval().to(device, memory_format=torch.channels_last)
-        self.batch_size = batch_size
+        self.batch_size = batch_size or 32
         self.device = device
 
     def segment(self, images: np.ndarray) -> Segmentation:
@@ -66,17 +69,29 @@ class ParserSegmenter:
         return Segmentation(maps, cuts, (maps == 1).mean(axis=(1, 2)) >= 0.02)
 
 
-def load_segmenter(kind: str, weights: str | Path, device: str = "cpu") -> Segmenter:
+def load_segmenter(
+    kind: str,
+    weights: str | Path,
+    detector: str | Path | None = None,
+    batch_size: int | None = None,
+    device: str = "cpu",
+) -> Segmenter:
     """Build the segmenter that the configuration names.
 
     Args:
-        kind: `parser`.
+        kind: `parser` or `facexformer`.
         weights: its checkpoint.
+        detector: checkpoint of the face detector that `facexformer` needs.
+        batch_size: pictures parsed at once; None for the segmenter's own choice.
         device: torch device name.
 
     Raises:
         InputError: an unknown kind, or weights that are not that segmenter's.
     """
+    if kind == "facexformer":
+        # by name, so that it is no part of the code that jobs with the parser depend on
+        module = importlib.import_module("ohlora_lib.networks.facexformer_segmenter")
+        return module.load(weights, detector, batch_size, device)
     if kind != "parser":
-        raise InputError(f"domain.segmenter.kind is {kind!r}; known is parser")
-    return ParserSegmenter(load_network(weights, FaceParser.kind), device=device)
+        raise InputError(f"domain.segmenter.kind is {kind!r}; known are parser and facexformer")
+    return ParserSegmenter(load_network(weights, FaceParser.kind), batch_size, device)

@@ -17,10 +17,14 @@ def segment(
     paths: Sequence[str | Path],
     kind: str,
     weights: str | Path,
+    detector: str | Path | None = None,
+    parsed_at_once: int | None = None,
     batch_size: int = 256,
     device: str = "cpu",
 ) -> None:
     """Write the class maps of the kept images, one segment shard per image shard.
+
+    Images without a face are marked as such, counted in the log, and left out of all scores.
 
     Args:
         image_paths: image shards.
@@ -28,14 +32,17 @@ def segment(
         paths: the segment shards, in the order of `image_paths`.
         kind: which segmenter, see `networks.segmentation`.
         weights: its checkpoint.
+        detector: checkpoint of its face detector, if it has one.
+        parsed_at_once: pictures; None for the segmenter's own choice.
         batch_size: images read at once.
         device: torch device name.
 
     Raises:
         InputError: damaged input.
     """
-    segmenter = load_segmenter(kind, weights, device)
+    segmenter = load_segmenter(kind, weights, detector, parsed_at_once, device)
     kept = read_table(filtered)["id"].to_numpy()
+    faceless = 0
     with tqdm(total=len(kept), desc="segments", unit="img", mininterval=5) as progress:
         for source, path in zip(image_paths, paths, strict=True):
             ids = np.intersect1d(kept, read_ids([source]))
@@ -43,4 +50,6 @@ def segment(
                 for rows in iter_images([source], ids, batch_size):
                     found = segmenter.segment(rows.images)
                     shard.append(rows.ids, found.class_maps, found.cuts, found.found)
+                    faceless += int((~found.found).sum())
                     progress.update(len(rows))
+    print(f"{faceless} of {len(kept)} images without a face")
