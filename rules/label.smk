@@ -43,6 +43,7 @@ rule take_labels:
         runtime="10m",
     params:
         recipe=label_recipe,
+        csv=label_table,
         code=code_digest("ohlora_lib.populations.labels"),
     script:
         "../workflow_scripts/take_labels.py"

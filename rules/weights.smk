@@ -1,0 +1,52 @@
+# Weights made by others (resources/weights.yaml): downloaded where the configuration allows it, then
+# converted once. A run that lacks some stops before any job, see require_weights.
+
+
+wildcard_constraints:
+    name=any_of(WEIGHTS),
+    part=r"[a-z0-9_-]+",
+    download=any_of(map(re.escape, missing_downloads())) or "none",
+
+
+localrules:
+    fetch_weights,
+
+
+rule fetch_weights:
+    output:
+        file=f"{FOLDER}/downloads/{{download}}",
+    log:
+        result("logs/fetch_weights/{download}.log"),
+    benchmark:
+        result("benchmarks/fetch_weights/{download}.tsv")
+    conda:
+        "../envs/table.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime="2h",
+    script:
+        "../workflow_scripts/fetch_weights.py"
+
+
+rule import_weights:
+    input:
+        file=download_of,
+    output:
+        weights=f"{FOLDER}/{{name}}/{{part}}.safetensors",
+    log:
+        result("logs/import_weights/{name}/{part}.log"),
+    benchmark:
+        result("benchmarks/import_weights/{name}/{part}.tsv")
+    priority: LONGEST_PATH
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime="30m",
+    params:
+        source=lambda wildcards: asdict(find_part(WEIGHTS[wildcards.name], wildcards.part)[1]),
+        code=code_digest("ohlora_lib.weights.convert"),
+    script:
+        "../workflow_scripts/import_weights.py"
