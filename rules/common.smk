@@ -79,6 +79,11 @@ def label_table(wildcards):
     return config["populations"][wildcards.population]["labels"]["csv"]
 
 
+def annotator_weights(wildcards):
+    """Input function: the simulated annotator, in domains that have one."""
+    return config["domain"]["annotator"] or []
+
+
 def truth_source(wildcards):
     """Input function: the annotator's answers without mistakes, in domains that have one."""
     if config["domain"]["annotator"] is None:

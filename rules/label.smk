@@ -3,7 +3,7 @@
 
 rule annotate_images:
     input:
-        weights=lookup(dpath="domain/annotator", within=config),
+        weights=annotator_weights,
         images=image_shards,
     output:
         table=result("{population}/annotator.parquet"),

@@ -2,12 +2,6 @@
 # converted once. A run that lacks some stops before any job, see require_weights.
 
 
-wildcard_constraints:
-    name=any_of(WEIGHTS),
-    part=r"[a-z0-9_-]+",
-    download=any_of(map(re.escape, missing_downloads())) or "none",
-
-
 localrules:
     fetch_weights,
 
@@ -19,6 +13,8 @@ rule fetch_weights:
         result("logs/fetch_weights/{download}.log"),
     benchmark:
         result("benchmarks/fetch_weights/{download}.tsv")
+    wildcard_constraints:
+        download=any_of(map(re.escape, missing_downloads())) or "none",
     conda:
         "../envs/table.yaml"
     threads: 1
@@ -38,6 +34,9 @@ rule import_weights:
         result("logs/import_weights/{name}/{part}.log"),
     benchmark:
         result("benchmarks/import_weights/{name}/{part}.tsv")
+    wildcard_constraints:
+        name=any_of(WEIGHTS),
+        part=r"[a-z0-9_-]+",
     priority: LONGEST_PATH
     conda:
         "../envs/torch.yaml"

@@ -40,7 +40,8 @@ def take_labels(
         population: whose labels they are; named in messages only.
 
     Raises:
-        InputError: the CSV does not exist, is wrong somewhere, or does not cover the first `count` images.
+        InputError: the CSV is not there, is wrong somewhere, or does not cover the first `count`
+            images.
     """
     if csv_path is not None and not Path(csv_path).exists():
         raise InputError(

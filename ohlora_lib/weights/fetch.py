@@ -81,8 +81,8 @@ def fetch(
         except urllib.error.HTTPError as error:
             if error.code < 500:
                 raise InputError(
-                    f"{url} cannot be downloaded (HTTP {error.code} {error.reason}); see the source "
-                    "page for its present address"
+                    f"{url} cannot be downloaded (HTTP {error.code} {error.reason}); see the "
+                    "source page for its present address"
                 ) from error
             reason = f"HTTP {error.code}"
         except DROPPED as error:

@@ -58,10 +58,8 @@ class Entry:
 
     def remedy(self, file: File, folder: str | Path = FOLDER) -> str:
         """Return what to do when a file is missing."""
-        by_hand = self.by_hand(file, folder)
-        return (
-            by_hand if file.url is None else f"run `ohlora weights fetch {self.name}`, or {by_hand}"
-        )
+        command = "" if file.url is None else f"run `ohlora weights fetch {self.name}`, or "
+        return command + self.by_hand(file, folder)
 
     def by_hand(self, file: File, folder: str | Path = FOLDER) -> str:
         """Return what a person does to get a file."""
