@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -58,8 +59,10 @@ def read_pickle(path: str | Path) -> Any:
     if not archive and not start.startswith(PICKLE):
         raise InputError(f"{path} is no PyTorch file (it begins with {start[:8]!r}); {RIGHT_FILE}")
     try:
-        # only archives can be mapped into memory
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=archive)
+        with warnings.catch_warnings():  # of pickle protocols that torch does not write
+            warnings.simplefilter("ignore")
+            # only archives can be mapped into memory
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=archive)
     except pickle.UnpicklingError as error:
         forbidden = FORBIDDEN.search(str(error))
         if forbidden is None:
@@ -69,7 +72,7 @@ def read_pickle(path: str | Path) -> Any:
             f"{path} would run code when read ({name}), so it is not opened; {RIGHT_FILE}, one "
             "that holds a state dict only"
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError) as error:
+    except Exception as error:  # what a damaged pickle raises can be anything
         raise InputError(_damaged(path, error)) from error
 
 
