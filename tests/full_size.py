@@ -32,7 +32,7 @@ def write_genforce(path: Path, seed: int = 0) -> None:
     for row in (0, len(generator[f"{LAST}.bias"])):  # scale and shift of the portrait's channel
         generator[f"{LAST}.style.weight"][row] *= 0.2
     to_rgb = generator["synthesis.output6.weight"]
-    to_rgb *= 0.15  # the other channels: grain
+    to_rgb *= 0.1  # the other channels: grain
     to_rgb[:, 0] = 0.4 * to_rgb.shape[1] ** 0.5
     networks = {"generator": generator, "generator_smooth": generator}
     networks["discriminator"] = StyleGANDiscriminator(SIDE).state_dict()

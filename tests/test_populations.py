@@ -273,9 +273,8 @@ def test_labels_that_nobody_has_made_yet_are_asked_for(tmp_path):
     options = {"attributes": ["gender", "age"], "images": 9, "error_rate": 0.02, "seed": 1}
     with pytest.raises(InputError) as info:
         take_labels(out, count=3, csv_path=path, population="v1", **options)
-    assert str(info.value).startswith(
-        f"{path} does not exist; make it with `ohlora label --population v1 --attributes gender age`"
-    )
+    command = "ohlora label --population v1 --attributes gender age"
+    assert str(info.value).startswith(f"{path} does not exist; make it with `{command}`")
     assert not out.exists()
 
 

@@ -256,6 +256,17 @@ def test_a_missing_key_is_named(lost):
     assert f"the first difference is at {lost}: expected [" in text and "found absent" in text
 
 
+def test_weights_that_tell_no_size_are_refused(tmp_path):
+    weights = {
+        key: value for key, value in small_weights()["generator"].items() if "out" not in key
+    }
+    text = refusal(build, "f", weights, "stylegan_generator", {})
+    assert text.startswith("f does not have the layout stylegan_generator (")
+    assert "there is no layout 'x', known are stylegan_generator, " in refusal(
+        build, "f", {}, "x", {}
+    )
+
+
 def test_a_key_too_many_is_named():
     part = registered("reference_attribute_cnns", "gender-0")
     shapes = {**PUBLISHED["gender_model_{k}.pt (k=0..4)"], "conv7.0.weight": [1]}

@@ -36,6 +36,7 @@ class Server:
     tag: str | None = '"one"'
     cut_after: int | None = None  # bytes of an answer, then the connection ends
     ranges: bool = True
+    shift: int = 0  # by how many bytes a part begins elsewhere than asked for
     status: int = 200
     asked: list[str | None] = field(default_factory=list)  # the Range of every request
 
@@ -61,6 +62,9 @@ def server() -> Iterator[Server]:
             self.send_response(206 if start else 200)
             self.send_header("Content-Type", about.kind)
             self.send_header("Content-Length", str(len(body)))
+            if start:
+                shift = start + about.shift
+                self.send_header("Content-Range", f"bytes {shift}-{shift + len(body) - 1}/*")
             if about.tag:
                 self.send_header("ETag", about.tag)
             self.end_headers()
@@ -140,6 +144,15 @@ def test_without_a_mark_of_its_version_a_part_is_not_gone_on_with(server, tmp_pa
     server.cut_after = None
     fetch(server.url, path)
     assert path.read_bytes() == CONTENT and server.asked == [None, None]
+
+
+def test_another_part_than_asked_for_is_not_joined(server, tmp_path):
+    server.cut_after, server.shift = 3 << 20, 1
+    path = tmp_path / "model.pth"
+    refusal(server.url, path, attempts=1)
+    server.cut_after = None
+    fetch(server.url, path, sha256=DIGEST, pause=0)
+    assert server.asked == [None, f"bytes={3 << 20}-", None]
 
 
 def test_more_than_the_server_has_starts_over(server, tmp_path):

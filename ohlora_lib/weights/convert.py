@@ -72,15 +72,20 @@ def build(
     _refuse_other(where, tensors, layout)
     dropped = []
     average = tensors.get(W_AVG)
-    if average is not None and average.ndim != 1:
+    if average is not None and average.ndim > 1:
         # FineTune-v5 overwrote the running average with a batch's own (spec 10.3): it stays 0
         tensors[W_AVG] = torch.zeros(average.shape[-1])
         dropped.append(W_AVG)
     told = _recognise(form, tensors, wanted)
     config = {**told, **wanted}
     other = [f"{key} {told[key]}, not {config[key]}" for key in told if told[key] != config[key]]
-    with torch.device("meta"):
-        expected = network_class(form.kind)(**config)
+    try:
+        with torch.device("meta"):
+            expected = network_class(form.kind)(**config)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{where} does not have the layout {layout} ({error}); supply the right file"
+        ) from error
     found = misfit(expected, tensors)
     if found is not None:
         seen = f", it has {' and '.join(other)}" if other else ""

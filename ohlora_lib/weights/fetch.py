@@ -150,7 +150,7 @@ def _receive(url: str, part: Path, size: int | None) -> None:
         request.add_header("Range", f"bytes={done}-")
         request.add_header("If-Range", known)  # the whole file, if it is another one by now
     try:
-        response = urllib.request.urlopen(request, timeout=TIMEOUT)  # noqa: S310 (schema: see registry)
+        response = urllib.request.urlopen(request, timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
         if error.code != 416:
             raise
@@ -163,6 +163,9 @@ def _receive(url: str, part: Path, size: int | None) -> None:
                 "download the file itself"
             )
         resumed = getattr(response, "status", None) == 206
+        if resumed and not response.headers.get("Content-Range", "").startswith(f"bytes {done}-"):
+            part.unlink()
+            raise ConnectionError("the server sent another part than the one asked for")
         if not resumed:
             done = 0
         length = response.headers.get("Content-Length")

@@ -17,7 +17,7 @@ class Layout:
 
     kind: str  # see `networks.NETWORKS`
     recognise: Callable[[Shapes, Config], Config]  # to constructor arguments, from what is known
-    mark: str | None = None  # a key that no other layout has
+    mark: str  # a key by which weights are taken for this layout
     rename: Callable[[str], str] = str  # published key -> ours
 
 
