@@ -10,7 +10,8 @@ from ohlora_lib.configuration import validate_config
 from ohlora_lib.digest import code_digest as library_digest
 from ohlora_lib.errors import InputError
 from ohlora_lib.scores import ALGORITHMS, PROPERTIES
-from ohlora_lib.weights.registry import FOLDER, find_part, load_registry
+from ohlora_lib.weights.entries import FOLDER
+from ohlora_lib.weights.registry import find_part, load_registry
 
 
 def check_config():
@@ -176,6 +177,12 @@ def missing_downloads():
     """
     folder = f"{FOLDER}/downloads/"
     return [path.removeprefix(folder) for path in downloads() if not Path(path).exists()]
+
+
+def published_file(wildcards):
+    """Params function: address, size and checksum of the file that the job downloads."""
+    _, file = downloads()[f"{FOLDER}/downloads/{wildcards.download}"]
+    return {"url": file.url, "size": file.bytes, "sha256": file.sha256}
 
 
 def download_of(wildcards):

@@ -16,11 +16,13 @@ rule fetch_weights:
     wildcard_constraints:
         download=any_of(map(re.escape, missing_downloads())) or "none",
     conda:
-        "../envs/table.yaml"
+        "../envs/torch.yaml"
     threads: 1
     resources:
         mem_mb=500,
         runtime="2h",
+    params:
+        source=published_file,
     script:
         "../workflow_scripts/fetch_weights.py"
 

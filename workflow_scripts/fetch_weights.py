@@ -4,6 +4,6 @@ from ohlora_lib.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads)
 
-from ohlora_lib.weights.fetch import fetch_registered
+from ohlora_lib.weights.fetch import fetch
 
-fetch_registered(snakemake.wildcards.download)
+fetch(path=snakemake.output.file, **snakemake.params.source)

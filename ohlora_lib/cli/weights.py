@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from ohlora_lib.errors import InputError
+from ohlora_lib.weights.entries import FOLDER, Entry
 from ohlora_lib.weights.fetch import check, fetch_file
 from ohlora_lib.weights.files import sha256_of
-from ohlora_lib.weights.registry import FOLDER, REGISTRY, Entry, find_entry, load_registry
+from ohlora_lib.weights.registry import REGISTRY, find_entry, load_registry
 from ohlora_lib.weights.state import state_of
 
 

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from ohlora_lib.errors import InputError
 from ohlora_lib.networks import misfit, network_class, save_network
+from ohlora_lib.weights.entries import Part
 from ohlora_lib.weights.files import sha256_of
 from ohlora_lib.weights.layouts import LAYOUTS, Layout
 from ohlora_lib.weights.pickles import read_state_dict
-from ohlora_lib.weights.registry import Part
 from ohlora_lib.weights.vectors import LAYOUT as VECTORS
 from ohlora_lib.weights.vectors import convert_vectors
 

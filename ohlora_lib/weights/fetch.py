@@ -11,39 +11,30 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ohlora_lib.errors import InputError
+from ohlora_lib.weights.entries import FOLDER, Entry, File
 from ohlora_lib.weights.files import CHUNK, refuse_disguised, sha256_of
-from ohlora_lib.weights.registry import FOLDER, Entry, File, find_entry, load_registry
 
 TIMEOUT = 60  # seconds without a byte
 DROPPED = (OSError, http.client.HTTPException)  # what a bad line raises; URLError is an OSError
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)
 
 
-def fetch_registered(download: str) -> None:
-    """Download the file that the registry has under "entry/file"; see `fetch_file`."""
-    name, _, file_name = download.partition("/")
-    entry = find_entry(load_registry(), name)
-    fetch_file(entry, next(file for file in entry.files if file.name == file_name))
-
-
 def fetch_file(entry: Entry, file: File, folder: str | Path = FOLDER) -> Path:
     """Download a file of the registry, unless it is there already; return where it is.
 
     Raises:
-        InputError: a person has to fetch it (the message says how), or see `fetch`.
+        InputError: see `fetch`; the message also says how a person gets the file.
     """
     path = entry.download(file, folder)
-    if file.url is None and not path.exists():
-        raise InputError(f"{path} is missing; {entry.remedy(file, folder)}")
     try:
         fetch(file.url, path, file.bytes, file.sha256)
     except InputError as error:
-        raise InputError(f"{error} (else: {entry.by_hand(file, folder)})") from error
+        raise InputError(f"{error}; by hand: {entry.by_hand(file, folder)}") from error
     return path
 
 
 def fetch(
-    url: str,
+    url: str | None,
     path: str | Path,
     size: int | None = None,
     sha256: str | None = None,
@@ -56,7 +47,7 @@ def fetch(
     says that the file is still the same one.
 
     Args:
-        url: http, https or file.
+        url: http, https or file; None where only a person can fetch it.
         path: where it belongs; missing folders are made.
         size: bytes it must have.
         sha256: checksum it must have; a wrong file is set aside as `{path}.rejected`.
@@ -70,6 +61,8 @@ def fetch(
     if path.exists():
         check(path, size, sha256)
         return
+    if url is None:
+        raise InputError(f"{path} is missing and has no direct address")
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
     failures = 0

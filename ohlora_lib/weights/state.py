@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ohlora_lib.weights.registry import FOLDER, Entry
+from ohlora_lib.weights.entries import FOLDER, Entry
 
 
 def state_of(entry: Entry, folder: str | Path = FOLDER) -> str:
