@@ -12,6 +12,7 @@ report: "rules/captions/workflow.rst"
 
 include: "rules/common.smk"
 include: "rules/methods.smk"
+include: "rules/weights.smk"
 include: "rules/generate.smk"
 include: "rules/label.smk"
 include: "rules/classify.smk"
@@ -25,6 +26,10 @@ include: "rules/leaderboard.smk"
 include: "rules/select.smk"
 include: "rules/report.smk"
 include: "rules/pretrain.smk"
+
+
+onstart:
+    require_weights()
 
 
 rule all:

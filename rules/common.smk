@@ -1,5 +1,6 @@
 # Helpers for all stages: the checked configuration, code digests, paths and wildcards.
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from ohlora_lib.configuration import validate_config
 from ohlora_lib.digest import code_digest as library_digest
 from ohlora_lib.errors import InputError
 from ohlora_lib.scores import ALGORITHMS, PROPERTIES
+from ohlora_lib.weights.entries import FOLDER
+from ohlora_lib.weights.registry import find_part, load_registry
 
 
 def check_config():
@@ -77,9 +80,24 @@ def generation_recipe(wildcards):
 
 
 def label_source(wildcards):
-    """Input function: a person's table, else the annotator's answers."""
-    table = config["populations"][wildcards.population]["labels"]["csv"]
-    return {"csv": table} if table else truth_source(wildcards)
+    """Input function: a person's table, else the annotator's answers.
+
+    A table that is still to be made is no input but the job's own complaint, once there are images.
+    """
+    table = label_table(wildcards)
+    if table is None:
+        return truth_source(wildcards)
+    return {"csv": table} if Path(table).exists() else {"images": image_shards(wildcards)}
+
+
+def label_table(wildcards):
+    """Params function: a person's labels of the job's population, or None."""
+    return config["populations"][wildcards.population]["labels"]["csv"]
+
+
+def annotator_weights(wildcards):
+    """Input function: the simulated annotator, in domains that have one."""
+    return config["domain"]["annotator"] or []
 
 
 def truth_source(wildcards):
@@ -173,6 +191,48 @@ def filter_recipe(wildcards):
     }
 
 
+def downloads():
+    """Return where every file of weights made by others belongs: by path, its entry and itself."""
+    return {
+        str(entry.download(file)): (entry, file)
+        for entry in WEIGHTS.values()
+        for file in entry.files
+    }
+
+
+def missing_downloads():
+    """Return the paths of those that are not here, without their common folder.
+
+    Only these have a rule: what a person has put there is never deleted by a run.
+    """
+    folder = f"{FOLDER}/downloads/"
+    return [path.removeprefix(folder) for path in downloads() if not Path(path).exists()]
+
+
+def published_file(wildcards):
+    """Params function: address, size and checksum of the file that the job downloads."""
+    _, file = downloads()[f"{FOLDER}/downloads/{wildcards.download}"]
+    return {"url": file.url, "size": file.bytes, "sha256": file.sha256}
+
+
+def download_of(wildcards):
+    """Input function: the published file that the job's part is in."""
+    entry = WEIGHTS[wildcards.name]
+    return str(entry.download(find_part(entry, wildcards.part)[0]))
+
+
+def require_weights():
+    """Stop before any job where weights are missing: name them all, each with its remedy."""
+    known, problems = downloads(), []
+    for job in workflow.dag.needrun_jobs():
+        if job.rule.name == "fetch_weights":
+            entry, file = known[str(job.output[0])]
+            if file.url is None or not config["domain"]["download"]:
+                problems.append(f"error: {job.output[0]} is missing; {entry.remedy(file)}")
+    if problems:
+        sys.exit("\n".join(sorted(problems)))
+
+
 def fold_metrics(wildcards):
     """Input function: what every fold of the job's attribute reached."""
     folder = result(f"{wildcards.population}/classifiers/{wildcards.attribute}")
@@ -250,6 +310,7 @@ def any_of(names):
 
 check_config()
 check_results()
+WEIGHTS = load_registry()
 
 # Priority of the jobs that most others wait for: figures and judging fill the gaps.
 LONGEST_PATH = 10

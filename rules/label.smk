@@ -3,7 +3,7 @@
 
 rule annotate_images:
     input:
-        weights=lookup(dpath="domain/annotator", within=config),
+        weights=annotator_weights,
         images=image_shards,
     output:
         table=result("{population}/annotator.parquet"),
@@ -43,6 +43,7 @@ rule take_labels:
         runtime="10m",
     params:
         recipe=label_recipe,
+        csv=label_table,
         code=code_digest("ohlora_lib.populations.labels"),
     script:
         "../workflow_scripts/take_labels.py"

@@ -226,6 +226,11 @@ def test_the_file_and_line_are_named(tmp_path):
     assert complaint({"seed": -1}).startswith("configuration: ")
 
 
+def test_a_csv_that_a_person_is_still_to_make_is_accepted():
+    tables = {name: {"labels": {"csv": "no.csv"}} for name in DEFAULT["populations"]}
+    validate_config(merged({"populations": tables, "domain": {"annotator": None}}), SCHEMA)
+
+
 def test_a_csv_that_exists_is_accepted(tmp_path):
     (tmp_path / "labels.csv").write_text("id,gender,quality\n")
     tables = {name: {"labels": {"csv": "labels.csv"}} for name in DEFAULT["populations"]}

@@ -19,8 +19,10 @@ LAYERS = (
     "training",
     "populations",
     "control",
+    "weights",
     "judging",
     "reporting",
+    "cli",
 )
 FREE = {"errors", "seeds"}  # anyone may import these
 FILES = sorted(PACKAGE.rglob("*.py"))

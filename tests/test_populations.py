@@ -268,6 +268,16 @@ def test_missing_labels_are_named(tmp_path):
     assert read_table(out).to_dict("list") == {"id": [0, 1, 2, 80], "gender": [0, 1, 0, 0]}
 
 
+def test_labels_that_nobody_has_made_yet_are_asked_for(tmp_path):
+    path, out = tmp_path / "labels/v1.csv", tmp_path / "labels.parquet"
+    options = {"attributes": ["gender", "age"], "images": 9, "error_rate": 0.02, "seed": 1}
+    with pytest.raises(InputError) as info:
+        take_labels(out, count=3, csv_path=path, population="v1", **options)
+    command = "ohlora label --population v1 --attributes gender age"
+    assert str(info.value).startswith(f"{path} does not exist; make it with `{command}`")
+    assert not out.exists()
+
+
 # ---- labels of the simulated annotator
 
 

@@ -8,7 +8,8 @@ from ohlora_lib.populations.labels import take_labels
 
 take_labels(
     snakemake.output.labels,
-    csv_path=snakemake.input.get("csv"),
+    csv_path=snakemake.params.csv,
+    population=snakemake.wildcards.population,
     annotator_path=snakemake.input.get("annotator"),
     **snakemake.params.recipe,
 )

@@ -1,10 +1,11 @@
 """Every network of the project, and how a checkpoint becomes one."""
 
 import importlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from ohlora_lib.errors import InputError
 from ohlora_lib.store.checkpoints import read_checkpoint, save_checkpoint
@@ -69,15 +70,23 @@ def load_network(path: str | Path, kind: str | None = None) -> nn.Module:
             f"{path} has a configuration that builds no {checkpoint.kind} ({error}); "
             "supply the right file, or delete it and run snakemake again"
         ) from error
-    expected = module.state_dict()
-    for name in [*expected, *checkpoint.tensors]:
-        found = [
-            list(d[name].shape) if name in d else "absent" for d in (expected, checkpoint.tensors)
-        ]
-        if found[0] != found[1]:
-            raise InputError(
-                f"{path} does not fit its configuration at {name}: expected {found[0]}, "
-                f"found {found[1]}; supply the right file, or delete it and run snakemake again"
-            )
+    found = misfit(module, checkpoint.tensors)
+    if found is not None:
+        raise InputError(
+            f"{path} does not fit its configuration at {found}; supply the right file, or delete "
+            "it and run snakemake again"
+        )
     module.load_state_dict(checkpoint.tensors)
     return module.eval()
+
+
+def misfit(module: nn.Module, tensors: Mapping[str, Tensor]) -> str | None:
+    """Return the first key at which tensors differ from a network's, with both shapes, or None."""
+    ours = module.state_dict()
+    for name in [*ours, *tensors]:
+        expected, found = (
+            list(each[name].shape) if name in each else "absent" for each in (ours, tensors)
+        )
+        if expected != found:
+            return f"{name}: expected {expected}, found {found}"
+    return None

@@ -1,0 +1,1 @@
+"""Weights made by others: where they come from, how they are fetched, read and converted."""
