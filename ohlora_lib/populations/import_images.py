@@ -105,9 +105,10 @@ def read_picture(file: Path, resolution: int) -> np.ndarray:
     """
     with _open(file, resolution) as picture:
         try:
-            return np.asarray(picture)
+            picture.load()
         except (OSError, SyntaxError, ValueError) as error:  # SyntaxError: a broken PNG chunk
             raise InputError(f"{file} is damaged ({_line(error)}); copy it again") from error
+        return np.asarray(picture)
 
 
 def _open(file: Path, resolution: int) -> Image.Image:
@@ -115,7 +116,7 @@ def _open(file: Path, resolution: int) -> Image.Image:
     try:
         picture = Image.open(file, formats=FORMATS)
     except UnidentifiedImageError:
-        raise InputError(f"{file} is neither PNG nor JPEG; copy or convert it again") from None
+        raise InputError(f"{file} is damaged, or neither PNG nor JPEG; copy or convert it again") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(f"{file} cannot be read ({_line(error)}); copy it again") from error
     width, height = picture.size
