@@ -116,7 +116,9 @@ def _open(file: Path, resolution: int) -> Image.Image:
     try:
         picture = Image.open(file, formats=FORMATS)
     except UnidentifiedImageError:
-        raise InputError(f"{file} is damaged, or neither PNG nor JPEG; copy or convert it again") from None
+        raise InputError(
+            f"{file} is damaged, or neither PNG nor JPEG; copy or convert it again"
+        ) from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(f"{file} cannot be read ({_line(error)}); copy it again") from error
     width, height = picture.size
