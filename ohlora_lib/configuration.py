@@ -22,6 +22,13 @@ TYPES = {
     "boolean": "true or false",
     "null": "null",
 }
+REFERENCES = {  # kind -> its versions, and the keys that have no meaning for it
+    "finetune": (
+        ("v1", "v2", "v3", "v4", "v5_1", "v5_2", "v5_3", "v8"),
+        (("vectors",), ("property_cnn",), ("as_published", "unit_steps")),
+    ),
+    "vectorfind": (("v6", "v7", "v8"), (("encoder",), ("as_published", "style_mixing"))),
+}
 WINDOWS = ("rows", "left_columns", "right_columns")  # keys that hold [start, stop]
 
 
@@ -107,7 +114,7 @@ def _without_disabled(config: dict) -> dict:
     """Return the configuration without what is switched off: by `enabled`, conditions by null."""
     kept = {
         kind: {name: item for name, item in config[kind].items() if item["enabled"]}
-        for kind in ("populations", "finetune", "vectorfind")
+        for kind in ("populations", "finetune", "vectorfind", "references")
     }
     for name, population in kept["populations"].items():
         conditions = {key: item for key, item in population["filter"].items() if item is not None}
@@ -207,6 +214,8 @@ def _cross_checks(config: dict, root: Path) -> Iterator[tuple[Place, str]]:
         text = f"{_dotted(here)} is null, but facexformer parses faces that a detector has found"
         yield here, f"{text}; leave the key out for the shipped one"
     yield from _unknown_names(config)
+    yield from _imports(config, root)
+    yield from _references(config)
     for name, population in config.get("populations", {}).items():
         place = ("populations", name)
         images, labels, attributes = (population[key] for key in ("images", "labels", "attributes"))
@@ -261,6 +270,48 @@ def _cross_checks(config: dict, root: Path) -> Iterator[tuple[Place, str]]:
             )
 
 
+def _imports(config: dict, root: Path) -> Iterator[tuple[Place, str]]:
+    """Yield what is wrong with populations that are folders of pictures."""
+    for name, population in config["populations"].items():
+        source = population["images_from"]
+        if source is None:
+            continue
+        here = ("populations", name, "images_from")
+        for key in ("generator", "finetune", "as_published"):
+            if population[key]:
+                text = f"{_dotted(here)} takes finished pictures, so populations.{name}.{key}"
+                yield (*here[:2], key), f"{text} has no meaning; remove one of the two"
+        folder = source["folder"]
+        if not (root / folder).is_dir():
+            text = f"{_dotted((*here, 'folder'))} is {folder}, which is no folder"
+            yield (*here, "folder"), f"{text}; correct the path"
+
+
+def _references(config: dict) -> Iterator[tuple[Place, str]]:
+    """Yield what is wrong with models made elsewhere."""
+    for name, item in config["references"].items():
+        here, kind, version = ("references", name), item["kind"], item["version"]
+        versions, meaningless = REFERENCES[kind]
+        if version not in versions:
+            text = f"{_dotted((*here, 'version'))} is {version}, which is no {kind}"
+            yield (*here, "version"), f"{text}; allowed are {', '.join(versions)}"
+        if version != "v3":
+            meaningless = (*meaningless, ("encoder",))
+        for keys in meaningless:
+            value = item
+            for key in keys:
+                value = value[key]
+            if value:
+                text = f"{_dotted((*here, *keys))} has no meaning for a {kind} of version {version}"
+                yield (*here, *keys), f"{text}; remove it"
+        if kind == "vectorfind" and item["vectors"] is None:
+            yield here, f"{_dotted((*here, 'vectors'))} is missing, the directions; add it"
+        eighth = kind == "vectorfind" and version == "v8" and item["property_cnn"] is None
+        if eighth and config["hairstyle_cnn"]["population"] is None:
+            text = f"{_dotted((*here, 'property_cnn'))} is null, and no hairstyle_cnn is configured"
+            yield here, f"{text} that tells the eighth score; give one of the two"
+
+
 def _unknown_names(config: dict) -> Iterator[tuple[Place, str]]:
     """Yield every population or fine-tune that is named but not configured, or switched off."""
     named: dict[Place, tuple[str, str | None]] = {
@@ -269,6 +320,8 @@ def _unknown_names(config: dict) -> Iterator[tuple[Place, str]]:
     }
     for name, item in config["finetune"].items():
         named["finetune", name, "population"] = ("populations", item["population"])
+    for name, item in config["references"].items():
+        named["references", name, "population"] = ("populations", item["population"])
     for name, item in config["vectorfind"].items():
         named["vectorfind", name, "finetune"] = ("finetune", item["finetune"])
     if config["directions"]["enabled"]:

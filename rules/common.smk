@@ -1,4 +1,5 @@
 # Helpers for all stages: the checked configuration, code digests, paths and wildcards.
+import hashlib
 import os
 import re
 import sys
@@ -77,6 +78,31 @@ def generation_recipe(wildcards):
     recipe = config["populations"][wildcards.population]
     chosen = {key: recipe[key] for key in keys}
     return {**chosen, "count": recipe["images"], "seed": config["seed"]}
+
+
+def imported_populations():
+    """Return the populations whose images are a folder of pictures."""
+    return [name for name, recipe in config["populations"].items() if recipe["images_from"]]
+
+
+def generated_populations():
+    """Return the populations whose images a generator draws."""
+    return [name for name in config["populations"] if name not in imported_populations()]
+
+
+def import_recipe(wildcards):
+    """Params function: which pictures the job's population takes from its folder."""
+    recipe = config["populations"][wildcards.population]
+    counts = {"count": recipe["images"], "resolution": config["domain"]["resolution"]}
+    return {**recipe["images_from"], **counts}
+
+
+def picture_listing(wildcards):
+    """Params function: hash of names, sizes and times of the files in the population's folder."""
+    folder = Path(config["populations"][wildcards.population]["images_from"]["folder"])
+    found = [(file.name, file.stat()) for file in sorted(folder.iterdir())]
+    listing = [(name, state.st_size, state.st_mtime_ns) for name, state in found]
+    return hashlib.sha256(repr(listing).encode()).hexdigest()[:12]
 
 
 def label_source(wildcards):

@@ -1,4 +1,4 @@
-# Images: every population's generator draws its faces into shards.
+# Images: every population's generator draws its faces into shards, or a folder has them already.
 
 
 rule generate_images:
@@ -10,6 +10,8 @@ rule generate_images:
         result("logs/generate_images/{population}.log"),
     benchmark:
         result("benchmarks/generate_images/{population}.tsv")
+    wildcard_constraints:
+        population=any_of(generated_populations()) or "none",
     priority: LONGEST_PATH
     conda:
         "../envs/torch.yaml"
@@ -24,3 +26,27 @@ rule generate_images:
         code=code_digest("ohlora_lib.populations.generate"),
     script:
         "../workflow_scripts/generate_images.py"
+
+
+rule import_images:
+    output:
+        shards=shards("{population}", "images"),
+    log:
+        result("logs/import_images/{population}.log"),
+    benchmark:
+        result("benchmarks/import_images/{population}.tsv")
+    wildcard_constraints:
+        population=any_of(imported_populations()) or "none",
+    priority: LONGEST_PATH
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime="1h",
+    params:
+        recipe=import_recipe,
+        pictures=picture_listing,  # thousands of files: too many to be inputs
+        code=code_digest("ohlora_lib.populations.import_images"),
+    script:
+        "../workflow_scripts/import_images.py"

@@ -178,6 +178,7 @@ def methods():
         *[f"finetune_{name}" for name in config["finetune"]],
         *[f"vectorfind_{name}" for name in VECTORFINDS],
         *[f"directions_{name}" for name in WAYS],
+        *[f"reference_{name}" for name in REFERENCES],
     ]
 
 
@@ -189,14 +190,14 @@ def all_methods():
 def method_settings(method):
     """Return the configuration of a method: its family's entry under its own name."""
     family, _, name = method.partition("_")
-    return {"finetune": FINETUNES, "vectorfind": VECTORFINDS, "directions": DIRECTIONS}[family][
-        name
-    ]
+    return METHOD_FAMILIES[family][name]
 
 
 def method_population(wildcards):
     """Return the population whose faces the job's method imitates."""
     settings = method_settings(wildcards.method)
+    if wildcards.method.startswith("reference_"):
+        return settings["population"]
     return FINETUNES[settings.get("finetune", wildcards.method.removeprefix("finetune_"))][
         "population"
     ]
@@ -207,6 +208,8 @@ def method_model(wildcards):
     family, _, name = wildcards.method.partition("_")
     if family == "finetune":
         return {"model": result(f"finetune/{name}/generator.safetensors")}
+    if family == "reference":
+        return reference_model(name)
     source = source_of(method_settings(wildcards.method))
     file = {"vectorfind": "vectors", "directions": "directions"}[family]
     return {
@@ -219,6 +222,8 @@ def method_model(wildcards):
 def method_digest(wildcards):
     """Params function: hash of the code that draws one family of methods, and of no other's."""
     family = wildcards.method.partition("_")[0]
+    if family == "reference":
+        family = method_settings(wildcards.method)["kind"]
     modules = {"finetune": "conditional", "vectorfind": "vector_model", "directions": "directions"}
     return code_digest("ohlora_lib.judging.pictures", f"ohlora_lib.control.{modules[family]}")
 
@@ -226,9 +231,45 @@ def method_digest(wildcards):
 def method_posterior(wildcards):
     """Input function: the latents of an autoencoder's faces; other methods draw theirs at random."""
     family, _, name = wildcards.method.partition("_")
+    if family == "reference" and REFERENCES[name]["encoder"]:
+        return {"posterior": result(f"references/{name}/posterior.parquet")}
     if family != "finetune" or finetune_options(name).objective != "autoencoder":
         return {}
     return {"posterior": result(f"finetune/{name}/posterior.parquet")}
+
+
+def reference_model(name):
+    """Return the checkpoint of a model made elsewhere, and what it needs beside it."""
+    folder = result(f"references/{name}")
+    if REFERENCES[name]["kind"] == "finetune":
+        return {"model": f"{folder}/generator.safetensors"}
+    return {"model": f"{folder}/vectors.safetensors", **reference_beside(name)}
+
+
+def reference_beside(name):
+    """Return the generator that directions made elsewhere move in, and who tells a face's group."""
+    settings = REFERENCES[name]
+    own = "hairstyle_cnn/merged" if settings["version"] == "v8" else "property_cnn/property_cnn"
+    return {
+        "generator": settings["generator"],
+        "property_cnn": settings["property_cnn"] or result(f"{own}.safetensors"),
+    }
+
+
+def reference_options(wildcards):
+    """Params function: what the job's reference is, and how it is drawn."""
+    settings = REFERENCES[wildcards.reference]
+    key = {"finetune": "style_mixing", "vectorfind": "unit_steps"}[settings["kind"]]
+    return {
+        "version": settings["version"],
+        "resolution": config["domain"]["resolution"],
+        key: settings["as_published"][key],
+    }
+
+
+def references(kind):
+    """Return the models made elsewhere that are of this kind."""
+    return [name for name, settings in REFERENCES.items() if settings["kind"] == kind]
 
 
 def concept_finetunes():
@@ -291,7 +332,8 @@ def judge_inputs(wildcards):
 def judge_options(wildcards):
     """Params function: how the job's judge measures, besides its inputs."""
     if wildcards.judge == "cnn":
-        return {}
+        published = method_settings(wildcards.method).get("as_published", {})
+        return {"dropout_seed": config["seed"]} if published.get("dropout") else {}
     options = {name: config["scores"]["v2"][name] for name in ALGORITHMS["v1"]}
     segmenter = config["domain"]["segmenter"]
     return {
@@ -336,6 +378,10 @@ def leaderboard_sources(wildcards):
         found[name] = {"recipe": settings.get("recipe", "published"), "benchmarks": costs(name)}
         if family == "finetune":
             found[name]["curves"] = result(f"finetune/{key}/training_curves.png")
+        elif family == "reference":
+            found[name]["published_as"] = f"{settings['kind']}_{settings['version']}"
+            switched = any(settings["as_published"].values())
+            found[name]["recipe"] = "reference, as published" if switched else "reference"
         else:
             found[name]["samples"] = settings["samples"]
         if family == "directions":
@@ -346,6 +392,8 @@ def leaderboard_sources(wildcards):
 def costs(method):
     """Return the benchmark files of all jobs that made a method, from its generator on."""
     family, _, key = method.partition("_")
+    if family == "reference":
+        return []  # made elsewhere
     if family == "finetune":
         return [result(f"benchmarks/finetune/{key}.tsv")]
     found = [result(f"benchmarks/draw_samples/{source_of(method_settings(method))}.tsv")]
@@ -369,3 +417,10 @@ VECTORFINDS = config["vectorfind"]
 DIRECTION_STARTS = dict(zip(DIRECTION_METHODS, [None, *DIRECTION_METHODS], strict=False))
 WAYS = config["directions"]["ways"] if config["directions"]["enabled"] else []
 DIRECTIONS = dict.fromkeys(DIRECTION_METHODS if WAYS else [], config["directions"])
+REFERENCES = config["references"]
+METHOD_FAMILIES = {
+    "finetune": FINETUNES,
+    "vectorfind": VECTORFINDS,
+    "directions": DIRECTIONS,
+    "reference": REFERENCES,
+}

@@ -231,7 +231,7 @@ def test_foreign_files(tmp_path):
     with pytest.raises(InputError, match=r"text\.parquet is damaged or not a shard .* delete it"):
         list(iter_images([tmp_path / "text.parquet"]))
     pq.write_table(pa.table({"id": [1, 2]}), tmp_path / "table.parquet")
-    with pytest.raises(InputError, match="not a shard of images .*no column seed"):
+    with pytest.raises(InputError, match="not a shard of images .*no column image"):
         read_image_shard(tmp_path / "table.parquet")
     with pytest.raises(InputError, match="not a shard of segments"):
         list(iter_segments([tmp_path / "table.parquet"]))

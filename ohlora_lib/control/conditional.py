@@ -6,7 +6,7 @@ import numpy as np
 
 from ohlora_lib.errors import InputError
 from ohlora_lib.networks import load_network
-from ohlora_lib.networks.inference import Synthesizer
+from ohlora_lib.networks.inference import Synthesizer, mixed_styles, mixing_cut
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.seeds import rng
@@ -20,6 +20,10 @@ class ConditionalModel:
         generator: with a label.
         labels: what each label number means; those that are not controlled stay 0.
         truncation: None, or how `conditional_mean` truncates: {"psi": factor, "samples": count}.
+        style_mixing: probability that a picture mixes in the style of a second latent with the same
+            label, from a random layer on: a published oversight. Published code draws once per
+            batch; here every picture is a batch of its own, whose draw follows from its latent and
+            request, so that the same request always gives the same picture.
         batch_size: pictures drawn at once.
         device: torch device name.
     """
@@ -29,6 +33,7 @@ class ConditionalModel:
         generator: StyleGANGenerator,
         labels: list[str],
         truncation: dict | None = None,
+        style_mixing: float = 0.0,
         batch_size: int = 16,
         device: str = "cpu",
     ) -> None:
@@ -38,17 +43,35 @@ class ConditionalModel:
         self.label_dim = len(labels)
         self.columns = [labels.index(name) for name in CONTROLLED]
         self.truncation = truncation
+        self.style_mixing = style_mixing
         self.means: dict[bytes, np.ndarray] = {}  # of labels asked for before
 
     def draw(self, latents: np.ndarray, requested: np.ndarray) -> np.ndarray:
         """Draw one picture per row; see `ControlledModel`."""
         label = np.zeros((len(latents), self.label_dim), np.float32)
         label[:, self.columns] = requested
+        w = self._map(latents, label)
+        if self.style_mixing:
+            w = self._mixed(w, latents, label)
+        return self.synthesizer.from_w(w)
+
+    def _map(self, latents: np.ndarray, label: np.ndarray) -> np.ndarray:
+        """Return w [N, w_dim], truncated where the model is."""
         w = self.synthesizer.map(latents, label)
         if self.truncation:
             means, index = self._label_means(label)
             w = means[index] + self.truncation["psi"] * (w - means[index])
-        return self.synthesizer.from_w(w)
+        return w
+
+    def _mixed(self, w: np.ndarray, latents: np.ndarray, label: np.ndarray) -> np.ndarray:
+        """Return w per layer [N, layers, w_dim], with the second latents' styles mixed in."""
+        layers = self.synthesizer.generator.num_layers
+        cuts, others = [], []
+        for row in np.concatenate([latents, label], axis=1).astype(np.float32):
+            draw = rng(0, "style mixing", row.tobytes().hex())
+            cuts.append(mixing_cut(draw, self.style_mixing, layers))
+            others.append(draw.standard_normal(self.latent_dim, np.float32))
+        return mixed_styles(w, self._map(np.stack(others), label), np.array(cuts), layers)
 
     def _label_means(self, label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the mean w of every different label, and each row's place among them.
@@ -83,4 +106,5 @@ def open_model(
         )
     network = load_network(path, StyleGANGenerator.kind)
     truncation = provenance.get("conditional_truncation")
-    return ConditionalModel(network, known, truncation, batch_size, device)
+    mixing = provenance.get("style_mixing", 0.0)
+    return ConditionalModel(network, known, truncation, mixing, batch_size, device)

@@ -26,6 +26,7 @@ from ohlora_lib.seeds import rng
 from ohlora_lib.store.tables import write_json, write_table
 
 CHUNK = 256  # pictures held at once
+PROBED = 48  # latents that the length of a step is measured on
 LEAST_SLOPE = 0.02  # score units per unit step: a direction without effect is not stretched further
 
 Scorer = Callable[[np.ndarray], np.ndarray]  # uint8 [N, side, side, 3] -> float32 [N, outputs]
@@ -195,6 +196,12 @@ def run_published_test(
     )
     write_table(table_path, table.round(4))
     write_json(summary_path, summary)
+
+
+def calibrate(model: VectorModel, seed: int) -> np.ndarray:
+    """Return `measure_slopes` of a model on latents of its own."""
+    probes = rng(seed, "slopes").standard_normal((PROBED, model.latent_dim), np.float32)
+    return measure_slopes(model, probes)
 
 
 def measure_slopes(model: VectorModel, latents: np.ndarray, step: float = 1.0) -> np.ndarray:

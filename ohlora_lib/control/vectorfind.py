@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import LinearSVC
 
-from ohlora_lib.control.vector_model import VectorModel, measure_slopes
+from ohlora_lib.control.vector_model import VectorModel, calibrate
 from ohlora_lib.control.vectors import (
     VERSIONS,
     Vectors,
@@ -33,7 +33,6 @@ from ohlora_lib.store.samples import read_samples
 from ohlora_lib.store.tables import write_json
 
 TRAINED = 0.8  # share of each class that an SVM learns from; the rest validates it
-PROBED = 48  # latents that the length of a step is measured on
 FEWEST = 10  # samples per class below which a group takes the pooled directions
 
 
@@ -86,8 +85,7 @@ def search(
     model = VectorModel(
         network, scorer, reader.outputs, vectors, options, batch_size=batch_size, device=device
     )
-    probes = rng(stream, "slopes").standard_normal((PROBED, model.latent_dim), np.float32)
-    slopes = measure_slopes(model, probes)
+    slopes = calibrate(model, stream)
     save_vectors(path, vectors, options, slopes, {"version": version, "seed": seed})
     metrics = {
         "version": version,

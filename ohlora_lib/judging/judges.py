@@ -41,7 +41,7 @@ def load_judge(
         kind: one of `JUDGES`.
         weights: checkpoint of the property CNN, or of the segmenter.
         device: torch device name.
-        measuring: for `segment`, the other arguments of `segment_judge.load`.
+        measuring: the other arguments of the judge's `load`.
 
     Raises:
         InputError: weights or statistics that are not what they should be.

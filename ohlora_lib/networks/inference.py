@@ -167,3 +167,24 @@ class Synthesizer:
             images[start : start + count] = to_uint8(self._draw(wp)[:count])
             start += count
         return images
+
+
+def mixing_cut(draw: np.random.Generator, probability: float, layers: int) -> int:
+    """Draw the layer from 1 on at which a second style begins; `layers` where there is none."""
+    return int(draw.integers(1, layers)) if draw.random() < probability else layers
+
+
+def mixed_styles(own: np.ndarray, other: np.ndarray, cuts: np.ndarray, layers: int) -> np.ndarray:
+    """Mix styles: layers below a row's cut get its own w, the others that of another latent.
+
+    Args:
+        own: [N, w_dim].
+        other: [N, w_dim].
+        cuts: integers [N], the first layer that gets `other`; `layers` for none.
+        layers: number of layers.
+
+    Returns:
+        [N, layers, w_dim].
+    """
+    later = np.arange(layers) >= np.asarray(cuts)[:, None]
+    return np.where(later[:, :, None], other[:, None], own[:, None])

@@ -341,19 +341,23 @@ class PropertyCNN(nn.Module):
 
 @torch.inference_mode()
 def predict(
-    network: PropertyCNN | HairstyleCNN, images: np.ndarray, batch_size: int = 64
+    network: PropertyCNN | HairstyleCNN,
+    images: np.ndarray,
+    batch_size: int = 64,
+    dropout: bool = False,
 ) -> np.ndarray:
-    """Score pictures in eval mode.
+    """Score pictures, in eval mode unless told otherwise.
 
     Args:
         network: on any device.
         images: uint8 [N, side, side, 3].
         batch_size: pictures scored at once.
+        dropout: leave it on, a published oversight; it follows torch's global random state.
 
     Returns:
         float32 [N, outputs] z-scores in the order of `network.outputs`.
     """
-    network.eval()
+    network.train(dropout)
     device = next(network.parameters()).device
     scores = np.empty((len(images), len(network.outputs)), np.float32)
     for rows, batch in full_batches(images, batch_size):

@@ -8,10 +8,10 @@ import torch
 from tqdm import tqdm
 
 from ohlora_lib.networks import load_network
-from ohlora_lib.networks.inference import Synthesizer
+from ohlora_lib.networks.inference import Synthesizer, mixed_styles, mixing_cut
 from ohlora_lib.networks.pixels import to_uint8
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
-from ohlora_lib.seeds import derive_seed
+from ohlora_lib.seeds import derive_seed, rng
 from ohlora_lib.store.shards import image_shard, shard_bounds
 
 ROWS = 256  # images per append; what is held in memory
@@ -111,11 +111,8 @@ def _mixed(
     network = synthesizer.generator
     seeds = [derive_seed(seed, "mix", population, index) for index in ids]
     own, other = synthesizer.map(z, labels), synthesizer.map(latents(seeds, network.z_dim), labels)
-    w = np.repeat(own[:, None], network.num_layers, axis=1)
-    for row, index in enumerate(ids):
-        batch = index // PUBLISHED_BATCH
-        draw = np.random.default_rng(derive_seed(seed, "mixing", population, batch))
-        if draw.random() < PUBLISHED_MIXING:
-            cut = int(draw.integers(1, network.num_layers))
-            w[row, cut:] = other[row]
-    return w
+    cuts = []
+    for index in ids:
+        draw = rng(seed, "mixing", population, index // PUBLISHED_BATCH)
+        cuts.append(mixing_cut(draw, PUBLISHED_MIXING, network.num_layers))
+    return mixed_styles(own, other, np.array(cuts), network.num_layers)

@@ -13,6 +13,8 @@ from ohlora_lib.seeds import rng
 from ohlora_lib.store.tables import read_table, write_table
 
 SHOWN = 3  # examples named in a message
+# What the reference's tables call the columns.
+ALIASES = {"id": ("img_name", "idx"), "glass": ("glasses",)}
 
 
 def take_labels(
@@ -94,7 +96,8 @@ def read_labels(path: str | Path, attributes: Sequence[str], images: int) -> pd.
     """Read and check a person's labels.
 
     Args:
-        path: CSV with a header: `id`, a column of 0/1 per attribute; other columns are ignored.
+        path: CSV with a header: `id`, a column of 0/1 per attribute, or the names that `ALIASES`
+            lists; other columns are ignored.
         attributes: the columns needed.
         images: how many images there are; ids run from 0.
 
@@ -105,6 +108,10 @@ def read_labels(path: str | Path, attributes: Sequence[str], images: int) -> pd.
         InputError: the first thing that is wrong, with the line it is in.
     """
     raw, lines = _read_text(Path(path))
+    for name in ("id", *attributes):
+        alias = next((each for each in ALIASES.get(name, ()) if each in raw.columns), None)
+        if name not in raw.columns and alias is not None:
+            raw = raw.rename(columns={alias: name})
     missing = [name for name in ("id", *attributes) if name not in raw.columns]
     if missing:
         raise InputError(

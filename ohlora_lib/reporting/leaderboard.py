@@ -32,12 +32,14 @@ class Method:
         benchmarks: Snakemake's benchmark files of all jobs that made it, from its generator on.
         samples: pictures that its directions were fitted on, 0 where there are none.
         curves: picture of its training, if there is one.
+        published_as: the method whose published figures stand beside; empty for its own name.
     """
 
     recipe: str = ""
     benchmarks: Sequence[str | Path] = ()
     samples: int = 0
     curves: str | Path | None = None
+    published_as: str = ""
 
 
 def write_leaderboard(
@@ -103,7 +105,7 @@ def leaderboard(
     """
     rows = []
     for (name, judge), summary in summaries.items():
-        theirs = published.control(name)
+        theirs = published.control(methods[name].published_as or name)
         row = {
             "method": name,
             "recipe": methods[name].recipe,

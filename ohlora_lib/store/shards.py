@@ -39,8 +39,8 @@ class ImageRows:
 
     ids: np.ndarray  # int64 [N], the running numbers
     images: np.ndarray | None = None  # uint8 [N, H, W, 3], RGB
-    seeds: np.ndarray | None = None  # int64 [N], the seed z was drawn from
-    z: np.ndarray | None = None  # float32 [N, D], the latent
+    seeds: np.ndarray | None = None  # int64 [N], the seed z was drawn from; not of imported images
+    z: np.ndarray | None = None  # float32 [N, D], the latent; not of imported images
     labels: np.ndarray | None = (
         None  # float32 [N, K], the generator's label input, where it has one
     )
@@ -126,13 +126,13 @@ class ShardWriter:
 
 
 class ImageShardWriter(ShardWriter):
-    """Appends generated images to one shard."""
+    """Appends generated or imported images to one shard."""
 
     def append(
         self,
         ids: np.ndarray,
-        seeds: np.ndarray,
-        z: np.ndarray,
+        seeds: np.ndarray | None,
+        z: np.ndarray | None,
         images: np.ndarray,
         labels: np.ndarray | None = None,
     ) -> None:
@@ -140,8 +140,8 @@ class ImageShardWriter(ShardWriter):
 
         Args:
             ids: integers [N], the running numbers.
-            seeds: integers [N].
-            z: float [N, D], stored as float32.
+            seeds: integers [N]; None where there are none, as with imported images.
+            z: float [N, D], stored as float32; None likewise.
             images: uint8 [N, H, W, 3], RGB.
             labels: float [N, K] or None, stored as float32.
         """
@@ -149,12 +149,12 @@ class ImageShardWriter(ShardWriter):
         assert images.shape[0] == rows and images.ndim == 4 and images.shape[3] == 3, (
             f"images are {images.shape}"
         )
-        columns = {
-            "id": (pa.array(np.asarray(ids, np.int64)), _value("int64")),
-            "seed": (pa.array(np.asarray(seeds, np.int64)), _value("int64")),
-            "z": _vectors(z, rows),
-            "image": (_pictures(ids, images), {"_type": "Image"}),
-        }
+        columns = {"id": (pa.array(np.asarray(ids, np.int64)), _value("int64"))}
+        if seeds is not None:
+            columns["seed"] = (pa.array(np.asarray(seeds, np.int64)), _value("int64"))
+        if z is not None:
+            columns["z"] = _vectors(z, rows)
+        columns["image"] = (_pictures(ids, images), {"_type": "Image"})
         if labels is not None:
             columns["label"] = _vectors(labels, rows)
         self._append(_table(columns))
@@ -216,8 +216,8 @@ def segment_shard(path: str | Path) -> Iterator[SegmentShardWriter]:
 def write_image_shard(
     path: str | Path,
     ids: np.ndarray,
-    seeds: np.ndarray,
-    z: np.ndarray,
+    seeds: np.ndarray | None,
+    z: np.ndarray | None,
     images: np.ndarray,
     labels: np.ndarray | None = None,
 ) -> None:
@@ -318,7 +318,7 @@ def read_ids(paths: Iterable[str | Path]) -> np.ndarray:
 
 _IMAGE_COLUMNS = ("seed", "z", "image", "label")
 _SEGMENT_COLUMNS = ("class_map", "cut", "found")
-_REQUIRED = {"image": ("id", "seed", "z", "image"), "segment": ("id", *_SEGMENT_COLUMNS)}
+_REQUIRED = {"image": ("id", "image"), "segment": ("id", *_SEGMENT_COLUMNS)}
 _IS_TYPE: dict[str, Callable[[pa.DataType], bool]] = {
     "id": pa.types.is_int64,
     "seed": pa.types.is_int64,
@@ -455,7 +455,8 @@ def _batches(
 def _row_groups(path: Path, kind: str, columns: list[str]) -> Iterator[pa.Table]:
     absent = set(columns) - set(_schema(path, kind).names)
     if absent:
-        raise InputError(f"{path} has no column {', '.join(sorted(absent))}; {REBUILD}")
+        names = ", ".join(sorted(absent))
+        raise InputError(f"{path} has no column {names} (imported images lack some); {REBUILD}")
     groups = _read(path, lambda file: file.num_row_groups)
     for index in range(groups):
         table = _read(path, lambda file, index=index: file.read_row_group(index, columns))

@@ -1,0 +1,19 @@
+"""Rule adopt_vectors: directions made elsewhere, with the length of their steps."""
+
+from ohlora_lib.jobs import start_job
+
+start_job(snakemake.log[0], snakemake.threads)
+
+from ohlora_lib.control.references import adopt_vectors
+from ohlora_lib.networks.device import default_device
+
+adopt_vectors(
+    snakemake.input.vectors,
+    snakemake.output.vectors,
+    generator=snakemake.input.generator,
+    property_cnn=snakemake.input.property_cnn,
+    seed=snakemake.params.seed,
+    batch_size=snakemake.params.batch_size,
+    device=default_device(),
+    **snakemake.params.options,
+)

@@ -1,0 +1,18 @@
+"""Rule encode_faces: the latents around which an autoencoder made elsewhere is judged."""
+
+from ohlora_lib.jobs import start_job
+
+start_job(snakemake.log[0], snakemake.threads)
+
+from ohlora_lib.control.references import encode_faces
+from ohlora_lib.networks.device import default_device
+
+encode_faces(
+    snakemake.input.encoder,
+    images=snakemake.input.images,
+    scores=snakemake.input.scores,
+    path=snakemake.output.posterior,
+    version=snakemake.params.version,
+    resolution=snakemake.params.resolution,
+    device=default_device(),
+)
