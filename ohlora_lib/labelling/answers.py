@@ -173,7 +173,7 @@ def read_log(path: str | Path) -> Answers:
     """Return the state that a log leads to, also while it is being written; empty if missing.
 
     Raises:
-        InputError: a line is damaged (but the last one may be unfinished) or contradicts the others.
+        InputError: a line is damaged, or contradicts those before it; the last may be torn.
     """
     return _replay(Path(path))[0]
 

@@ -11,7 +11,7 @@ from ohlora_lib.store.tables import write_table
 
 
 def label_table(answers: Answers, ids: Sequence[int], attributes: Sequence[str]) -> pd.DataFrame:
-    """Return `id` and a 0/1 column per attribute, of the images whose questions are all answered."""
+    """Return `id` and a 0/1 column per attribute, of images with all answers."""
     rows = []
     for image in sorted(ids):
         values = [answers.value((image, name)) for name in attributes]

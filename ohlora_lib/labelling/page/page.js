@@ -404,7 +404,8 @@ function render() {
   else if (lastAnswer) {
     const strong = document.createElement("b");
     strong.textContent = lastAnswer[1];
-    last.append(lastAnswer[0], strong, state.pending.length ? " · saving …" : " · saved");
+    const place = state.problem ? " · kept here" : state.pending.length ? " · saving …" : " · saved";
+    last.append(lastAnswer[0], strong, place);
   }
   $("file").textContent = `${state.session.csv} · ${state.session.annotator}`;
 }
