@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ohlora_lib.errors import InputError
-from ohlora_lib.labelling.answers import SKIP, Answer, AnswerLog, Answers, is_value
+from ohlora_lib.labelling.answers import SKIP, Answer, AnswerLog, Answers, Question, Value, is_value
 from ohlora_lib.labelling.session import Task
 from ohlora_lib.labelling.wording import wording
 from ohlora_lib.store.atomic import atomic_path
@@ -160,27 +160,29 @@ def import_tasks(path: str | Path, log: AnswerLog, task: Task) -> str:
         raise InputError(f"{path} has no answer on {names}; name its attributes by --attributes")
     digest = hashlib.sha256(content).hexdigest()[:12]
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
-    lines: dict[tuple[int, str], Answer] = {}
-    stay = differ = 0
+    said: dict[Question, tuple[Value, Annotation]] = {}
     # answers before skips, older before newer: later ones replace
     for item in sorted(found, key=lambda item: (item.cancelled, item.time)):
         for name in task.attributes:
-            value = item.choices.get(name, SKIP if item.cancelled else None)
             question = (item.image, name)
-            if value is None or (value == SKIP and question in lines):
-                continue
-            stands = log.answers.value(question)
-            if stands is not None:
-                stay += 1
-                differ += stands != value
-                continue
-            key = f"import-{digest}-{item.image}"
-            seconds = round(item.seconds / (len(item.choices) or len(task.attributes)), 3)
-            lines[question] = Answer(
-                *question, value, "first", key, item.time or now, seconds, item.annotator
-            )
-    log.append(list(lines.values()))
-    skips = sum(line.value == SKIP for line in lines.values())
+            if name in item.choices:
+                said[question] = item.choices[name], item
+            elif item.cancelled:
+                said.setdefault(question, (SKIP, item))
+    lines: list[Answer] = []
+    stay = differ = 0
+    for question, (value, item) in said.items():
+        stands = log.answers.value(question)
+        if stands is not None:
+            stay += 1
+            differ += stands != value
+            continue
+        key = f"import-{digest}-{item.image}"
+        seconds = round(item.seconds / (len(item.choices) or len(task.attributes)), 3)
+        time = item.time or now
+        lines.append(Answer(*question, value, "first", key, time, seconds, item.annotator))
+    log.append(lines)
+    skips = sum(line.value == SKIP for line in lines)
     text = f"{len(lines) - skips} answers and {skips} skips added"
     return text + (f"; {stay} stood already, {differ} of them different, and stay" if stay else "")
 

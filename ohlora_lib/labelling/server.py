@@ -2,6 +2,7 @@
 
 import hmac
 import json
+import re
 import sys
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -81,15 +82,14 @@ class _Handler(BaseHTTPRequestHandler):
             if path in FILES:
                 name, kind = FILES[path]
                 self._send(HTTPStatus.OK, (PAGE / name).read_bytes(), kind)
-            elif path.startswith("image/") and path[6:].isdecimal():
-                self._send(HTTPStatus.OK, self.server.images[int(path[6:])], "image/png")
+            elif path.startswith("image/"):
+                image = self.server.images[_number(path.removeprefix("image/"))]
+                self._send(HTTPStatus.OK, image, "image/png")
             elif path == "api/session":
                 self._json(self.server.session.start())
             elif path == "api/changes":
                 since = parse_qs(urlsplit(self.path).query).get("since", [""])[0]
-                if not since.isdecimal():
-                    raise RequestError("since must be a whole number")
-                self._json(self.server.session.changes(int(since)))
+                self._json(self.server.session.changes(_number(since)))
             else:
                 self._refuse(HTTPStatus.NOT_FOUND, "there is no such page")
         except KeyError:
@@ -140,13 +140,13 @@ class _Handler(BaseHTTPRequestHandler):
         return path
 
     def _body(self) -> dict[str, Any]:
-        length = self.headers.get("Content-Length", "")
-        if self.headers.get_content_type() != "application/json" or not length.isdecimal():
+        length = _number(self.headers.get("Content-Length", ""))
+        if self.headers.get_content_type() != "application/json":
             raise RequestError("the request must be JSON")
-        if int(length) > LONGEST_BODY:
+        if length > LONGEST_BODY:
             raise RequestError("the request is too long")
         try:
-            body = json.loads(self.rfile.read(int(length)))
+            body = json.loads(self.rfile.read(length))
         except ValueError:
             raise RequestError("the request is not JSON") from None
         if not isinstance(body, dict):
@@ -173,3 +173,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *arguments: object) -> None:
         """Print nothing: the terminal shows the address and the summary."""
+
+
+def _number(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,12}", text):
+        raise RequestError("a number must be whole and not below 0")
+    return int(text)
