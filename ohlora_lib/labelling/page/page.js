@@ -277,10 +277,7 @@ function judge(accept) {
 function undo() {
   const entry = state.history.pop();
   const key = newKey();
-  if (!entry) {
-    if (!state.pending.length) enqueue("api/undo", { key, undoes: null, waits: true });
-    return;
-  }
+  if (!entry) return enqueue("api/undo", { key, undoes: null, waits: true }); // of an earlier visit
   for (const { step, before } of entry.items) step.value = before;
   say("Taken back.");
   const restore = entry.items.map(({ step, before }) =>
