@@ -22,6 +22,7 @@ LAYERS = (
     "weights",
     "judging",
     "reporting",
+    "labelling",
     "cli",
 )
 FREE = {"errors", "seeds"}  # anyone may import these
@@ -76,7 +77,8 @@ def test_the_library_does_not_know_snakemake(path):
 
 def torch_free() -> list[str]:
     modules = [module_name(path) for path in FILES]
-    light = [name for name in modules if name.split(".")[1:2] in (["store"], ["scores"])]
+    layers = (["store"], ["scores"], ["labelling"])
+    light = [name for name in modules if name.split(".")[1:2] in layers]
     top = [name for name in modules if name.count(".") <= 1 and name.split(".")[-1] not in LAYERS]
     return sorted({*light, *top} - {"ohlora_lib.store.checkpoints"})
 

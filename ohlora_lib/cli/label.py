@@ -1,0 +1,252 @@
+"""`ohlora label`: the labelling page, and what goes into and out of its log."""
+
+import getpass
+import os
+import shlex
+import signal
+import sys
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+from ohlora_lib.errors import InputError
+from ohlora_lib.labelling.answers import AnswerLog, Answers, read_log
+from ohlora_lib.labelling.export import check_labels
+from ohlora_lib.labelling.label_studio import FORMATS, export_tasks, import_tasks
+from ohlora_lib.labelling.lock import locked
+from ohlora_lib.labelling.queue import make_queue, read_scores
+from ohlora_lib.labelling.server import LabelServer
+from ohlora_lib.labelling.session import Session, Task, status
+from ohlora_lib.store.encoded import EncodedImages
+
+EPILOG = """\b
+Examples:
+  ohlora label --population original --attributes gender quality
+  ohlora label --population v1 --count 500 --status
+  ohlora label --population original --import project-1.json
+"""
+
+
+@click.command("label", epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--population", default="original", show_default=True, help="Whose images.")
+@click.option(
+    "--attributes",
+    multiple=True,
+    metavar="NAME [NAME ...]",
+    help="What to ask, in this order.  [default: the population's, in the configuration]",
+)
+@click.argument("more", nargs=-1, metavar="")
+@click.option(
+    "--configfile",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Overlay of config.yaml, as for snakemake.",
+)
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    help="Folder of the run.  [default: results in the configuration]",
+)
+@click.option(
+    "--count",
+    type=click.IntRange(min=1),
+    help="Images to label, the first by id.  [default: labels.count in the configuration]",
+)
+@click.option(
+    "--order",
+    type=click.Choice(["uncertain", "id"]),
+    default="uncertain",
+    show_default=True,
+    help="uncertain: first those that a classifier is least sure of, once there is one.",
+)
+@click.option(
+    "--labels",
+    type=click.Path(path_type=Path),
+    help="The CSV to write; the log lies beside it.  [default: labels/POPULATION.csv]",
+)
+@click.option("--annotator", help="Who answers, for the log.  [default: the login name]")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="On this machine.  [default: the last one, else any]",
+)
+@click.option("--no-browser", is_flag=True, help="Only print the address.")
+@click.option("--status", "show", is_flag=True, help="Print progress and self-agreement; no page.")
+@click.option(
+    "--import", "source", type=click.Path(path_type=Path), help="Add answers of Label Studio."
+)
+@click.option(
+    "--export", "target", type=click.Path(path_type=Path), help="Write answers for others."
+)
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(FORMATS),
+    default=FORMATS[0],
+    show_default=True,
+    help="Of --export.",
+)
+def command(
+    population: str,
+    attributes: Sequence[str],
+    more: Sequence[str],
+    configfile: Sequence[Path],
+    results: Path | None,
+    count: int | None,
+    order: str,
+    labels: Path | None,
+    annotator: str | None,
+    port: int,
+    no_browser: bool,
+    show: bool,
+    source: Path | None,
+    target: Path | None,
+    kind: str,
+) -> None:
+    """Answer questions on the images of a population, on a page in the browser.
+
+    Every answer is saved at once; stop with Ctrl+C and start again whenever you like.
+    """
+    if more and not attributes:
+        raise click.UsageError(f"got an unexpected argument {more[0]!r}")
+    config = _read_config(configfile)
+    recipe = config.get("populations", {}).get(population, {})
+    folder = results or Path(config.get("results", "results"))
+    names = [part for text in (*attributes, *more) for part in text.split(",") if part]
+    names = list(dict.fromkeys(names)) or recipe.get("attributes")
+    if not names:
+        raise InputError("--attributes is missing; say what to ask, for instance gender quality")
+    if "id" in names:
+        raise InputError("--attributes: id is the name of a column already; choose another")
+    images = _find_images(folder, population, configfile)
+    wanted = count or recipe.get("labels", {}).get("count") or len(images.ids)
+    if wanted > len(images.ids):
+        raise InputError(
+            f"{folder / population} has {len(images.ids)} images, not {wanted}; lower --count"
+        )
+    scores = read_scores(folder / population, names)
+    ids = sorted(images.ids)[:wanted]
+    steps = make_queue(ids, names, scores, order, config.get("seed", 2025))
+    task = Task(population, names, steps, scores, annotator or getpass.getuser())
+    csv_path = labels or Path("labels") / f"{population}.csv"
+    log_path = csv_path.with_suffix(".jsonl")
+    if csv_path.exists() and not log_path.exists():
+        raise InputError(
+            f"{csv_path} exists without its log {log_path} and would be overwritten; "
+            "move it away, or choose another --labels"
+        )
+    if show or target:
+        answers = read_log(log_path)
+        if target:
+            exported = export_tasks(target, kind, answers, task)
+            click.echo(f"{target}: {exported} tasks")
+        if show:
+            _print_status(answers, task)
+        return
+    with locked(csv_path.with_suffix(".lock")) as lock:
+        log = AnswerLog(log_path)
+        session = Session(task, log, csv_path)
+        if source:
+            added = import_tasks(source, log, task)
+            session.export()
+            click.echo(f"{source}: {added}")
+            return
+        server = _open_server(session, images, lock.address.token, port, lock.address.port)
+        lock.address.port = server.port
+        lock.save()
+        _serve(server, no_browser)
+        rows = session.export()["rows"]
+        if rows:
+            check_labels(csv_path, names, len(images.ids))
+        _print_status(log.answers, task)
+        click.echo(f"{csv_path}: {rows} images; in the workflow: labels.csv of {population}")
+        log.close()
+
+
+def _read_config(overlays: Sequence[Path]) -> dict[str, Any]:
+    """Return config.yaml of this folder, if any, and overlays merged into it, unchecked."""
+    config: dict[str, Any] = {}
+    paths = [Path("config.yaml")] if Path("config.yaml").is_file() else []
+    for path in (*paths, *overlays):
+        try:
+            document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        except OSError as error:
+            raise InputError(f"{path} cannot be read ({error.strerror}); correct it") from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise InputError(
+                f"{path} is not YAML ({str(error).splitlines()[0]}); correct it"
+            ) from (error)
+        if not isinstance(document, dict):
+            raise InputError(f"{path} is not a mapping of keys to values; correct it")
+        _merge(config, document)
+    return config
+
+
+def _merge(config: dict[str, Any], overlay: dict[str, Any]) -> None:
+    for key, value in overlay.items():
+        if isinstance(value, dict) and isinstance(config.get(key), dict):
+            _merge(config[key], value)
+        else:
+            config[key] = value
+
+
+def _find_images(folder: Path, population: str, configfile: Sequence[Path]) -> EncodedImages:
+    place = folder / population / "images"
+    shards = sorted(place.glob("shard-*.parquet"))
+    if not shards:
+        options = f" --configfile {shlex.join(map(str, configfile))}" if configfile else ""
+        raise InputError(
+            f"{place} has no images yet; make them with: "
+            f"snakemake --cores 2 {shlex.quote(f'{place}/shard-00000.parquet')}{options}"
+        )
+    return EncodedImages(shards)
+
+
+def _open_server(
+    session: Session, images: EncodedImages, token: str, port: int, last: int
+) -> LabelServer:
+    """Listen on the wanted port, else where the page was last time, else anywhere."""
+    if port:
+        try:
+            return LabelServer(session, images, token, port)
+        except OSError as error:
+            raise InputError(
+                f"port {port} cannot be used ({error.strerror}); choose another --port"
+            ) from error
+    try:
+        return LabelServer(session, images, token, last)
+    except OSError:
+        return LabelServer(session, images, token)
+
+
+def _serve(server: LabelServer, no_browser: bool) -> None:
+    """Serve until Ctrl+C, or until the process is asked to end."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    click.echo(f"Labelling page: {server.address}")
+    click.echo("Every answer is saved at once. Stop with Ctrl+C.")
+    if not no_browser and (os.environ.get("DISPLAY") or sys.platform != "linux"):
+        webbrowser.open(server.address)
+    try:
+        server.serve_forever()
+    except (KeyboardInterrupt, SystemExit):
+        click.echo()
+    finally:
+        server.server_close()
+
+
+def _print_status(answers: Answers, task: Task) -> None:
+    numbers = status(answers, task)
+    click.echo(f"{task.population}: {numbers['done']} of {numbers['images']} images done")
+    for name, counts in numbers["attributes"].items():
+        again = numbers["agreement"][name]
+        text = f"{counts['answered']} answered, {counts['skipped']} skipped, {counts['open']} open"
+        if again["pairs"]:
+            text += f"; {again['share']:.0%} of {again['pairs']} answered alike when asked again"
+        if again["kappa"] is not None:
+            text += f" (Cohen's kappa {again['kappa']:.2f})"
+        click.echo(f"  {name}: {text}")

@@ -1,0 +1,1 @@
+"""The labelling page: a person answers yes/no questions on the images of a population."""
