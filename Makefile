@@ -10,10 +10,10 @@ STAMP := $(VENV)/.stamp
 SMOKE := --configfile config/smoke.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo smoke test lint lock clean
+.PHONY: help setup setup-slurm demo smoke test test-slurm lint lock clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## create or update the environment in .venv, exactly as locked
 
@@ -23,6 +23,12 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $@
+
+# An environment of its own: the plugin would slow every call where SLURM is installed, but down.
+setup-slurm: ## the same environment in .venv-slurm, with the plugin for clusters
+	$(MAKE) setup VENV=.venv-slurm
+	.venv-slurm/bin/uv pip install --quiet --python .venv-slurm/bin/python --no-build-isolation \
+		--constraint requirements.lock --editable ".[slurm]"
 
 demo: setup ## the whole workflow on two CPU cores, then results/report.html
 	$(SNAKEMAKE)
@@ -35,6 +41,9 @@ smoke: setup ## the same workflow with tiny counts, in results/smoke
 
 test: setup ## run the tests
 	$(BIN)/python -m pytest
+
+test-slurm: setup-slurm ## run the tests on a one-node SLURM, which they install; as root, half an hour
+	.venv-slurm/bin/python -m pytest tests/slurm
 
 lint: setup ## check style of Python and Snakefiles, and the workflow
 	$(BIN)/ruff check .

@@ -1,0 +1,160 @@
+"""A SLURM cluster of one node on this machine, from Debian's packages, without systemd; as root.
+
+Its two graphics cards are pretended: SLURM counts any character device.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+CONFIGURATION = Path("/etc/slurm/slurm.conf")  # jobs lose SLURM_CONF, so no other place works
+MARK = "# written by tests/slurm/one_node.py"
+FOLDER = Path("/var/lib/slurm-one-node")
+MUNGE = Path("/run/munge/munged.pid")
+DAEMONS = [FOLDER / "slurmd.pid", FOLDER / "slurmctld.pid", MUNGE]  # in the order of stopping
+
+
+class Unavailable(Exception):
+    """SLURM cannot be installed here; says why."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What SLURM knows about a job; `rule` is the workflow's rule, with wildcards."""
+
+    id: int
+    rule: str
+    state: str
+    partition: str
+    mem: str  # as asked for, for instance "4000M"
+    gpu: str  # generic resources asked for, for instance "gpu:1", or ""
+
+
+def run(*command: str | Path, check: bool = True) -> str:
+    """Return what a command prints."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if check and done.returncode != 0:
+        raise RuntimeError(f"{command[0]} failed: {done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def install() -> None:
+    """Install SLURM and munge, where they are missing.
+
+    Raises:
+        Unavailable: not root, no apt-get, no package, or a cluster's own SLURM is in place.
+    """
+    if CONFIGURATION.exists() and MARK not in CONFIGURATION.read_text():
+        raise Unavailable(f"{CONFIGURATION} exists: this machine belongs to a cluster")
+    if os.geteuid() != 0:
+        raise Unavailable("SLURM is started by root only")
+    if all(map(shutil.which, ("slurmctld", "slurmd", "munged"))):
+        return
+    if not shutil.which("apt-get"):
+        raise Unavailable("SLURM is installed from Debian's packages, and there is no apt-get")
+    os.environ["DEBIAN_FRONTEND"] = "noninteractive"
+    try:
+        run("apt-get", "update", "-qq")
+        run("apt-get", "install", "-y", "--no-install-recommends", "slurm-wlm", "munge")
+    except RuntimeError as error:
+        raise Unavailable(f"Debian's packages cannot be installed: {str(error)[-300:]}") from error
+
+
+def configure() -> None:
+    """Write SLURM's configuration: partitions `cpu` and `gpu`, both on this node."""
+    node = socket.gethostname().partition(".")[0]
+    memory = "NodeAddr=127.0.0.1 RealMemory=40000"  # MB; more than there is, so that all may ask
+    CONFIGURATION.write_text(f"""{MARK}
+ClusterName=one
+SlurmctldHost={node}(127.0.0.1)
+SlurmUser=root
+StateSaveLocation={FOLDER}/state
+SlurmdSpoolDir={FOLDER}/spool
+SlurmctldPidFile={FOLDER}/slurmctld.pid
+SlurmdPidFile={FOLDER}/slurmd.pid
+SlurmctldLogFile={FOLDER}/slurmctld.log
+SlurmdLogFile={FOLDER}/slurmd.log
+MailProg=/bin/true
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=1
+JobAcctGatherParams=OverMemoryKill
+AccountingStorageType=accounting_storage/none
+MinJobAge=86400
+EnforcePartLimits=ALL
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core_Memory
+SchedulerParameters=sched_min_interval=0,sched_interval=5,bf_interval=5
+SlurmdParameters=config_overrides
+ReturnToService=2
+MpiDefault=none
+GresTypes=gpu
+NodeName={node} {memory} CPUs={max(2, os.cpu_count())} Gres=gpu:pretended:2 State=UNKNOWN
+PartitionName=cpu Nodes=ALL Default=YES MaxTime=INFINITE DefMemPerCPU=500 State=UP
+PartitionName=gpu Nodes=ALL MaxTime=INFINITE DefMemPerCPU=500 State=UP
+""")
+    CONFIGURATION.with_name("gres.conf").write_text(
+        "Name=gpu Type=pretended File=/dev/null\nName=gpu Type=pretended File=/dev/zero\n"
+    )
+
+
+def start() -> None:
+    """Start munge, the controller and the node; returns when the node takes jobs."""
+    stop()
+    configure()
+    shutil.rmtree(FOLDER, ignore_errors=True)  # the jobs of an earlier run
+    for name in ("state", "spool"):
+        (FOLDER / name).mkdir(parents=True)
+    MUNGE.parent.mkdir(mode=0o755, exist_ok=True)
+    shutil.chown(MUNGE.parent, "munge", "munge")
+    run("runuser", "-u", "munge", "--", "/usr/sbin/munged")
+    run("slurmctld")
+    run("slurmd")
+    for _ in range(100):
+        if set(run("sinfo", "-h", "-o", "%T", check=False).split()) == {"idle"}:
+            return
+        time.sleep(0.2)
+    raise RuntimeError(f"the node did not become idle; see {FOLDER}/*.log")
+
+
+def stop() -> None:
+    """End the daemons that `start` started, by their ids, and remove the configuration.
+
+    With it in place but no controller, each call of Snakemake with the plugin takes 10 s longer.
+    """
+    for file in DAEMONS:
+        pid = int(file.read_text()) if file.exists() else None
+        if pid and _running(pid):
+            os.kill(pid, signal.SIGTERM)
+            for _ in range(100):
+                if not _running(pid):
+                    break
+                time.sleep(0.1)
+    for name in ("slurm.conf", "gres.conf"):
+        CONFIGURATION.with_name(name).unlink(missing_ok=True)
+
+
+def _running(pid: int) -> bool:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
+    return "State:\tZ" not in status  # the first process may never reap a daemon
+
+
+def jobs(rule: str = "") -> list[Job]:
+    """Return all jobs of this cluster since its start, of one rule if it is named, by id."""
+    found = []
+    for line in run("squeue", "-h", "--states=all", "--format=%i|%k|%T|%P|%m").splitlines():
+        number, comment, state, partition, mem = line.split("|")
+        details = run("scontrol", "show", "job", number)
+        fields = dict(item.partition("=")[::2] for item in details.split())
+        gpu = fields.get("TresPerJob", "").removeprefix("gres:")
+        found.append(Job(int(number), comment, state, partition, mem, gpu))
+    return sorted((job for job in found if rule in job.rule), key=lambda job: job.id)
