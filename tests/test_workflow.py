@@ -64,19 +64,23 @@ def merged(*overlays: dict) -> dict:
     return result
 
 
+def environment(folder: Path) -> dict[str, str]:
+    """Return the variables of a run that imports the library of a copy of the project."""
+    own = {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**os.environ, **own, "COLUMNS": "1000", "OMP_NUM_THREADS": "1"}
+
+
 def snakemake(
     folder: Path, *arguments: str, overlay: dict | None = None
 ) -> subprocess.CompletedProcess:
-    """Run Snakemake in a copy of the project, which imports the library of that copy."""
+    """Run Snakemake in a copy of the project."""
     configs = list(CONFIGS)
     if overlay is not None:
         (folder / "config/change.yaml").write_text(yaml.safe_dump(overlay))
         configs.append("config/change.yaml")
-    environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
-    environment |= {"COLUMNS": "1000", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "snakemake", "--configfile", *configs, *arguments]
     return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+        command, cwd=folder, env=environment(folder), capture_output=True, text=True, check=False
     )
 
 

@@ -25,7 +25,7 @@ class Unavailable(Exception):
 
 @dataclass(frozen=True)
 class Job:
-    """What SLURM knows about a job; `rule` is the workflow's rule, with wildcards."""
+    """What SLURM knows about a job of the workflow."""
 
     id: int
     rule: str
@@ -148,13 +148,14 @@ def _running(pid: int) -> bool:
     return "State:\tZ" not in status  # the first process may never reap a daemon
 
 
-def jobs(rule: str = "") -> list[Job]:
-    """Return all jobs of this cluster since its start, of one rule if it is named, by id."""
+def jobs() -> list[Job]:
+    """Return all jobs since the cluster was started, in the order of their submission."""
     found = []
     for line in run("squeue", "-h", "--states=all", "--format=%i|%k|%T|%P|%m").splitlines():
         number, comment, state, partition, mem = line.split("|")
         details = run("scontrol", "show", "job", number)
         fields = dict(item.partition("=")[::2] for item in details.split())
         gpu = fields.get("TresPerJob", "").removeprefix("gres:")
-        found.append(Job(int(number), comment, state, partition, mem, gpu))
-    return sorted((job for job in found if rule in job.rule), key=lambda job: job.id)
+        rule = comment.removeprefix("rule_").partition("_wildcards_")[0]
+        found.append(Job(int(number), rule, state, partition, mem, gpu))
+    return sorted(found, key=lambda job: job.id)
