@@ -148,13 +148,15 @@ def _running(pid: int) -> bool:
     return "State:\tZ" not in status  # the first process may never reap a daemon
 
 
-def jobs() -> list[Job]:
-    """Return all jobs since the cluster was started, in the order of their submission."""
+def jobs(folder: Path) -> list[Job]:
+    """Return the jobs that a workflow in this folder submitted, in their order."""
     found = []
     for line in run("squeue", "-h", "--states=all", "--format=%i|%k|%T|%P|%m").splitlines():
         number, comment, state, partition, mem = line.split("|")
         details = run("scontrol", "show", "job", number)
         fields = dict(item.partition("=")[::2] for item in details.split())
+        if fields["WorkDir"] != str(folder):
+            continue
         gpu = fields.get("TresPerJob", "").removeprefix("gres:")
         rule = comment.removeprefix("rule_").partition("_wildcards_")[0]
         found.append(Job(int(number), rule, state, partition, mem, gpu))

@@ -53,8 +53,8 @@ def finish(run: subprocess.Popen, folder: Path) -> str:
     return said
 
 
-def jobs_of(rule: str) -> list[one_node.Job]:
-    return [job for job in one_node.jobs() if job.rule == rule]
+def jobs_of(rule: str, folder: Path) -> list[one_node.Job]:
+    return [job for job in one_node.jobs(folder) if job.rule == rule]
 
 
 @pytest.fixture(scope="module")
@@ -65,12 +65,15 @@ def first_images(tmp_path_factory) -> Path:
 
 def test_a_cancelled_job_is_submitted_again(first_images):
     run = submit(first_images, f"{RESULTS}/original/images/shard-00000.parquet")
-    while not [job for job in jobs_of("generate_images") if job.state == "RUNNING"]:
+    while not [job for job in jobs_of("generate_images", first_images) if job.state == "RUNNING"]:
         assert run.poll() is None, finish(run, first_images)
         time.sleep(0.5)
-    one_node.run("scancel", str(jobs_of("generate_images")[0].id))
+    one_node.run("scancel", str(jobs_of("generate_images", first_images)[0].id))
     finish(run, first_images)
-    assert [job.state for job in jobs_of("generate_images")] == ["CANCELLED", "COMPLETED"]
+    assert [job.state for job in jobs_of("generate_images", first_images)] == [
+        "CANCELLED",
+        "COMPLETED",
+    ]
 
 
 def test_a_job_out_of_memory_is_given_more(first_images):
@@ -81,7 +84,7 @@ def test_a_job_out_of_memory_is_given_more(first_images):
         ),
     )
     finish(submit(first_images, f"{RESULTS}/original/labels.parquet"), first_images)
-    *killed, finished = jobs_of("annotate_images")
+    *killed, finished = jobs_of("annotate_images", first_images)
     assert finished.state == "COMPLETED" and {job.state for job in killed} == {"FAILED"}
     asked = [job.mem for job in (*killed, finished)]
     assert asked == ["450M", "900M", "1350M"][: len(asked)] and len(asked) > 1
@@ -91,9 +94,8 @@ def test_a_job_out_of_memory_is_given_more(first_images):
 def whole_run(tmp_path_factory) -> tuple[Path, list[one_node.Job]]:
     """Run the whole smoke configuration, and return its folder and its jobs."""
     folder = project(tmp_path_factory.mktemp("whole") / "project")
-    earlier = len(one_node.jobs())
     finish(submit(folder), folder)
-    return folder, one_node.jobs()[earlier:]
+    return folder, one_node.jobs(folder)
 
 
 def test_the_whole_workflow_runs_to_its_end(whole_run):
