@@ -3,12 +3,14 @@
 Its two graphics cards are pretended: SLURM counts any character device.
 """
 
+import getpass
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,36 +118,42 @@ def start() -> None:
     run("runuser", "-u", "munge", "--", "/usr/sbin/munged")
     run("slurmctld")
     run("slurmd")
-    for _ in range(100):
-        if set(run("sinfo", "-h", "-o", "%T", check=False).split()) == {"idle"}:
-            return
-        time.sleep(0.2)
-    raise RuntimeError(f"the node did not become idle; see {FOLDER}/*.log")
+    if not _wait(lambda: set(run("sinfo", "-h", "-o", "%T", check=False).split()) == {"idle"}):
+        raise RuntimeError(f"the node did not become idle; see {FOLDER}/*.log")
 
 
 def stop() -> None:
-    """End the daemons that `start` started, by their ids, and remove the configuration.
+    """End the jobs and the daemons that `start` started, and remove the configuration.
 
     With it in place but no controller, each call of Snakemake with the plugin takes 10 s longer.
     """
+    if _running(FOLDER / "slurmctld.pid"):
+        run("scancel", "--user", getpass.getuser(), check=False)
+        _wait(lambda: not run("squeue", "-h", check=False).strip())
     for file in DAEMONS:
-        pid = int(file.read_text()) if file.exists() else None
-        if pid and _running(pid):
-            os.kill(pid, signal.SIGTERM)
-            for _ in range(100):
-                if not _running(pid):
-                    break
-                time.sleep(0.1)
+        if _running(file):
+            os.kill(int(file.read_text()), signal.SIGTERM)
+            _wait(lambda file=file: not _running(file))
     for name in ("slurm.conf", "gres.conf"):
         CONFIGURATION.with_name(name).unlink(missing_ok=True)
 
 
-def _running(pid: int) -> bool:
+def _running(file: Path) -> bool:
+    """Whether the process whose id is in this file still runs."""
     try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
+        status = Path(f"/proc/{int(file.read_text())}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
         return False
     return "State:\tZ" not in status  # the first process may never reap a daemon
+
+
+def _wait(done: Callable[[], bool]) -> bool:
+    """Wait up to 20 s, and return whether it is done."""
+    for _ in range(100):
+        if done():
+            return True
+        time.sleep(0.2)
+    return False
 
 
 def jobs(folder: Path) -> list[Job]:

@@ -47,7 +47,10 @@ def submit(folder: Path, *arguments: str) -> subprocess.Popen:
 
 def finish(run: subprocess.Popen, folder: Path) -> str:
     """Wait for a run that must succeed, and return what it said."""
-    status = run.wait()
+    try:
+        status = run.wait(timeout=2 * 3600)
+    finally:
+        run.kill()  # nothing, once it has ended
     said = (folder / "snakemake.log").read_text()
     assert status == 0, said[-8000:]
     return said
