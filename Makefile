@@ -42,7 +42,7 @@ smoke: setup ## the same workflow with tiny counts, in results/smoke
 test: setup ## run the tests
 	$(BIN)/python -m pytest
 
-test-slurm: setup-slurm ## run the tests on a one-node SLURM, which they install; as root, half an hour
+test-slurm: setup-slurm ## run the tests on a one-node SLURM that they install; as root, takes long
 	.venv-slurm/bin/python -m pytest tests/slurm
 
 lint: setup ## check style of Python and Snakefiles, and the workflow

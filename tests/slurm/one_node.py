@@ -17,8 +17,8 @@ from pathlib import Path
 CONFIGURATION = Path("/etc/slurm/slurm.conf")  # jobs lose SLURM_CONF, so no other place works
 MARK = "# written by tests/slurm/one_node.py"
 FOLDER = Path("/var/lib/slurm-one-node")
-MUNGE = Path("/run/munge/munged.pid")
-DAEMONS = [FOLDER / "slurmd.pid", FOLDER / "slurmctld.pid", MUNGE]  # in the order of stopping
+MUNGE = Path("/run/munge/munged.pid")  # a munge that runs already is used, and left running
+DAEMONS = [FOLDER / f"{name}.pid" for name in ("slurmd", "slurmctld", "munged")]  # as stopped
 
 
 class Unavailable(Exception):
@@ -59,10 +59,10 @@ def install() -> None:
         return
     if not shutil.which("apt-get"):
         raise Unavailable("SLURM is installed from Debian's packages, and there is no apt-get")
-    os.environ["DEBIAN_FRONTEND"] = "noninteractive"
+    apt = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq")
     try:
-        run("apt-get", "update", "-qq")
-        run("apt-get", "install", "-y", "--no-install-recommends", "slurm-wlm", "munge")
+        run(*apt, "update")
+        run(*apt, "install", "-y", "--no-install-recommends", "slurm-wlm", "munge")
     except RuntimeError as error:
         raise Unavailable(f"Debian's packages cannot be installed: {str(error)[-300:]}") from error
 
@@ -70,7 +70,7 @@ def install() -> None:
 def configure() -> None:
     """Write SLURM's configuration: partitions `cpu` and `gpu`, both on this node."""
     node = socket.gethostname().partition(".")[0]
-    memory = "NodeAddr=127.0.0.1 RealMemory=40000"  # MB; more than there is, so that all may ask
+    size = f"CPUs={max(2, os.cpu_count())} RealMemory=40000"  # MB; pretended, so that all may ask
     CONFIGURATION.write_text(f"""{MARK}
 ClusterName=one
 SlurmctldHost={node}(127.0.0.1)
@@ -97,7 +97,7 @@ SlurmdParameters=config_overrides
 ReturnToService=2
 MpiDefault=none
 GresTypes=gpu
-NodeName={node} {memory} CPUs={max(2, os.cpu_count())} Gres=gpu:pretended:2 State=UNKNOWN
+NodeName={node} NodeAddr=127.0.0.1 {size} Gres=gpu:pretended:2 State=UNKNOWN
 PartitionName=cpu Nodes=ALL Default=YES MaxTime=INFINITE DefMemPerCPU=500 State=UP
 PartitionName=gpu Nodes=ALL MaxTime=INFINITE DefMemPerCPU=500 State=UP
 """)
@@ -113,9 +113,11 @@ def start() -> None:
     shutil.rmtree(FOLDER, ignore_errors=True)  # the jobs of an earlier run
     for name in ("state", "spool"):
         (FOLDER / name).mkdir(parents=True)
-    MUNGE.parent.mkdir(mode=0o755, exist_ok=True)
-    shutil.chown(MUNGE.parent, "munge", "munge")
-    run("runuser", "-u", "munge", "--", "/usr/sbin/munged")
+    if not _running(MUNGE):
+        MUNGE.parent.mkdir(mode=0o755, exist_ok=True)
+        shutil.chown(MUNGE.parent, "munge", "munge")
+        run("runuser", "-u", "munge", "--", "/usr/sbin/munged")
+        shutil.copy(MUNGE, FOLDER)
     run("slurmctld")
     run("slurmd")
     if not _wait(lambda: set(run("sinfo", "-h", "-o", "%T", check=False).split()) == {"idle"}):
@@ -139,12 +141,13 @@ def stop() -> None:
 
 
 def _running(file: Path) -> bool:
-    """Whether the process whose id is in this file still runs."""
+    """Whether the daemon still runs that left its id in this file, named after it."""
     try:
         status = Path(f"/proc/{int(file.read_text())}/status").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return False
-    return "State:\tZ" not in status  # the first process may never reap a daemon
+    # an id may be another process's by now, and the first process may never reap a daemon
+    return f"Name:\t{file.stem}\n" in status and "State:\tZ" not in status
 
 
 def _wait(done: Callable[[], bool]) -> bool:

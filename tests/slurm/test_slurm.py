@@ -10,6 +10,8 @@ import pytest
 from test_environments import gpu_rules, local_rules
 from test_workflow import RESULTS, copy_project, edit, environment
 
+pytestmark = pytest.mark.slow
+
 SITE = {  # the lines of the profile that a site uncomments
     "# slurm_partition: cpu": "slurm_partition: cpu",
     "# slurm_partition: gpu": "slurm_partition: gpu",
