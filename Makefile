@@ -10,7 +10,7 @@ STAMP := $(VENV)/.stamp
 SMOKE := --configfile config/smoke.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo smoke test test-robust lint lock clean
+.PHONY: help setup setup-slurm demo smoke test test-robust test-slurm lint lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,12 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $@
+
+# An environment of its own: the plugin would slow every call where SLURM is installed, but down.
+setup-slurm: ## the same environment in .venv-slurm, with the plugin for clusters
+	$(MAKE) setup VENV=.venv-slurm
+	.venv-slurm/bin/uv pip install --quiet --python .venv-slurm/bin/python --no-build-isolation \
+		--constraint requirements.lock --editable ".[slurm]"
 
 demo: setup ## the whole workflow on two CPU cores, then results/report.html
 	$(SNAKEMAKE)
@@ -38,6 +44,9 @@ test: setup ## run the tests
 
 test-robust: setup ## whole runs killed 20 times, on a full disk, on one core (an hour)
 	$(BIN)/python -m pytest tests/robust -s
+
+test-slurm: setup-slurm ## run the tests on a one-node SLURM that they install; as root, takes long
+	.venv-slurm/bin/python -m pytest tests/slurm
 
 lint: setup ## check style of Python and Snakefiles, and the workflow
 	$(BIN)/ruff check .

@@ -31,6 +31,30 @@ include: "rules/pretrain.smk"
 
 onstart:
     require_weights()
+# Seconds each, figures and tables: on a cluster these run where Snakemake runs, not in the queue.
+localrules:
+    take_labels,
+    collect_metrics,
+    join_attributes,
+    filter_images,
+    normalise_scores,
+    randomise_label,
+    merge_property_cnn,
+    rank_identities,
+    draw_identities,
+    make_leaderboard,
+    plot_summary,
+    plot_funnel,
+    plot_samples,
+    plot_roc,
+    plot_overlays,
+    plot_strips,
+    plot_scores,
+    plot_runtimes,
+    plot_property_cnn,
+    plot_training_curves,
+    plot_search_cost,
+    plot_concept,
 
 
 rule all:

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import yaml
@@ -37,35 +38,35 @@ def merged(*overlays: dict) -> dict:
     return result
 
 
-def command(
-    folder: Path, *arguments: str, overlay: dict | None = None
-) -> tuple[list[str], dict[str, str]]:
-    """Return the command and environment that run Snakemake in a copy of the project.
-
-    The library of that copy is imported.
-    """
-    configs = list(CONFIGS)
-    if overlay is not None:
-        (folder / "config/change.yaml").write_text(yaml.safe_dump(overlay))
-        configs.append("config/change.yaml")
-    environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
-    environment |= {"COLUMNS": "1000", "OMP_NUM_THREADS": "1"}
-    words = [sys.executable, "-m", "snakemake", "--configfile", *configs, *arguments]
-    return words, environment
+def environment(folder: Path) -> dict[str, str]:
+    """Return the variables of a run that imports the library of a copy of the project."""
+    own = {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**os.environ, **own, "COLUMNS": "1000", "OMP_NUM_THREADS": "1"}
 
 
 def snakemake(
     folder: Path, *arguments: str, overlay: dict | None = None
 ) -> subprocess.CompletedProcess:
-    """Run Snakemake in a copy of the project, see `command`."""
-    words, environment = command(folder, *arguments, overlay=overlay)
+    """Run Snakemake in a copy of the project."""
+    configs = list(CONFIGS)
+    if overlay is not None:
+        (folder / "config/change.yaml").write_text(yaml.safe_dump(overlay))
+        configs.append("config/change.yaml")
+    command = [sys.executable, "-m", "snakemake", "--configfile", *configs, *arguments]
     return subprocess.run(
-        words, cwd=folder, env=environment, capture_output=True, text=True, check=False
+        command, cwd=folder, env=environment(folder), capture_output=True, text=True, check=False
     )
 
 
 def said(run: subprocess.CompletedProcess) -> str:
     return run.stdout + run.stderr
+
+
+def edit(file: Path, change: Callable[[str], str]) -> None:
+    text = file.read_text()
+    changed = change(text)
+    assert changed != text, f"{file} was not changed"
+    file.write_text(changed)
 
 
 def finished_project(folder: Path) -> Path:

@@ -40,6 +40,26 @@ def test_environment_agrees_with_the_project(path):
         assert bounds().get(CONDA_NAMES.get(name, name)) == bound, f"{path.name}: {name} {bound}"
 
 
+def rules() -> dict[str, str]:
+    """Return the text of every rule that does something; one made from another has that one's."""
+    found = {}
+    for path in [ROOT / "Snakefile", *sorted((ROOT / "rules").glob("*.smk"))]:
+        for block in re.split(r"\n(?=(?:use )?rule )", path.read_text())[1:]:
+            parent, name = re.match(r"(?:use rule (\w+) as|rule) (\w+)", block).groups()
+            found[name] = block if parent is None else found[parent]
+    return {name: block for name, block in found.items() if "script:" in block}
+
+
+def gpu_rules() -> set[str]:
+    return {name for name, block in rules().items() if re.search(r"^        gpu=", block, re.M)}
+
+
+def local_rules() -> set[str]:
+    """Return the rules that run where Snakemake runs, also on a cluster."""
+    listed = re.search(r"^localrules:\n((?:    \w+,\n)+)", (ROOT / "Snakefile").read_text(), re.M)
+    return set(re.findall(r"\w+", listed[1]))
+
+
 def test_only_torch_environments_hold_torch():
     holders = {path.stem for path in ENVS if "pytorch" in path.read_text()}
     assert holders == {"torch"}
@@ -88,3 +108,13 @@ def test_profiles_give_a_reason_for_every_entry():
             if line and not line.startswith(("#", "  "))
         ]
         assert not [line for line in lines if " # " not in line], path
+
+
+def test_the_cluster_knows_every_rule():
+    profile = (ROOT / "profiles/slurm/config.yaml").read_text()
+    kinds = {
+        kind: set(re.findall(rf"^  (\w+):.*[&*]{kind}\b", profile, re.M)) for kind in ("gpu", "cpu")
+    }
+    assert kinds["gpu"] == gpu_rules()
+    assert kinds["cpu"] == set(rules()) - gpu_rules() - local_rules()
+    assert local_rules() <= set(rules()) - gpu_rules()

@@ -3,7 +3,6 @@
 import importlib
 import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -11,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from project import RESULTS, UNNEEDED, copy_project, merged, said, snakemake
+from project import RESULTS, UNNEEDED, copy_project, edit, merged, said, snakemake
 
 from ohlora_lib.scores import ALGORITHMS, PAIRS, PROPERTIES
 from ohlora_lib.store.shards import iter_images, iter_segments
@@ -103,13 +102,6 @@ def project(finished, tmp_path) -> Path:
     folder = tmp_path / "project"
     shutil.copytree(finished, folder, ignore=UNNEEDED)
     return folder
-
-
-def edit(file: Path, change: Callable[[str], str]) -> None:
-    text = file.read_text()
-    changed = change(text)
-    assert changed != text, f"{file} was not changed"
-    file.write_text(changed)
 
 
 def more_code(text: str) -> str:

@@ -5,10 +5,11 @@ import random
 import re
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
-from project import RESULTS, command, copy_project, digests
+from project import CONFIGS, RESULTS, copy_project, digests, environment
 
 KILLS = int(os.environ.get("OHLORA_KILLS", 20))
 LATEST = 6.0  # s; from the end of one job to a kill, at most
@@ -34,12 +35,12 @@ def jobs_of(log: str) -> tuple[list[str], list[str]]:
 
 def run(folder: Path, log: Path, kill_after: int | None, delay: float) -> tuple[str, int | None]:
     """Run Snakemake; SIGKILL its process group `delay` seconds after so many finished jobs."""
-    words, environment = command(folder, "--cores", "2")
+    command = [sys.executable, "-m", "snakemake", "--configfile", *CONFIGS, "--cores", "2"]
     with log.open("w") as stream:
         process = subprocess.Popen(
-            words,
+            command,
             cwd=folder,
-            env=environment,
+            env=environment(folder),
             stdout=stream,
             stderr=subprocess.STDOUT,
             start_new_session=True,
