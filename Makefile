@@ -10,7 +10,7 @@ STAMP := $(VENV)/.stamp
 SMOKE := --configfile config/smoke.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo smoke test lint lock clean
+.PHONY: help setup demo smoke test bench lint lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ smoke: setup ## the same workflow with tiny counts, in results/smoke
 
 test: setup ## run the tests
 	$(BIN)/python -m pytest
+
+bench: setup ## time every stage beside a plain reference; rows go to results/benchmarks.csv
+	$(BIN)/python -m benchmarks
 
 lint: setup ## check style of Python and Snakefiles, and the workflow
 	$(BIN)/ruff check .

@@ -106,7 +106,7 @@ def differences(a: dict, b: dict) -> list[tuple[str, str, str]]:
 
 def _leaves(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
     """Yield the dotted key and the YAML text of every value that holds no further keys."""
-    if isinstance(value, dict) and value:
+    if isinstance(value, dict):
         for key, item in value.items():
             yield from _leaves(item, f"{place}.{key}".lstrip("."))
     else:

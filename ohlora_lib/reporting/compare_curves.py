@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ohlora_lib.reporting.theme import BLUE, MUTED, ORANGE, headline, saved_figure
+from ohlora_lib.reporting.training_curves import loss_name
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.store.tables import read_table
 
@@ -38,8 +39,9 @@ def plot_both(path: str | Path, method: str, logs: dict[str, Path]) -> None:
             for color, (run, table) in zip(COLORS, tables.items(), strict=True):
                 x, y = _points(table, name)
                 axes.plot(x, y, color=color, label=run, marker="o", markersize=3)
-            title = name.replace("corr_", "correlation, ").replace("loss_", "loss, ")
-            axes.set_title(title.replace("_", " "), fontsize=10)
+            kind, _, subject = name.partition("_")
+            title = f"correlation, {subject}" if kind == "corr" else f"loss, {loss_name(name)}"
+            axes.set_title(title, fontsize=10)
             axes.set_xlabel("step")
             if name.startswith("corr_"):
                 axes.axhline(0, color=MUTED, linewidth=0.8)

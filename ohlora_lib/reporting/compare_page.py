@@ -15,7 +15,7 @@ import pandas as pd
 from ohlora_lib.reporting.compare_curves import COLORS, plot_both
 from ohlora_lib.reporting.leaderboard_columns import Column
 from ohlora_lib.reporting.leaderboard_page import SHOWN, STYLE, first_class, goodness, show
-from ohlora_lib.reporting.theme import BLUE, FAINT, RED, number
+from ohlora_lib.reporting.theme import FAINT, GREEN, RED, number
 
 if TYPE_CHECKING:
     from ohlora_lib.reporting.compare import Run
@@ -31,8 +31,8 @@ table.plain th {{ font-weight: bold; }}
 .a {{ color: {COLORS[0]}; }}
 .b {{ color: {COLORS[1]}; }}
 td b {{ color: inherit; }}
-td .better {{ color: {BLUE}; }}
-td .worse {{ color: {RED}; }}
+.better {{ color: {GREEN}; }}
+.worse {{ color: {RED}; }}
 td i {{ font-size: 11px; font-style: normal; display: block; }}
 tr.second td {{ padding-bottom: 8px; }}
 img {{ border: 0; margin: 10px 0; }}
@@ -164,8 +164,8 @@ def _scores(a: "Run", b: "Run") -> str:
 {"".join(rows)}
 </table>
 <p class="muted">Bold: the better of two. Differences are {escape(b.name)} minus {escape(a.name)}:
-<span class="better">blue</span> is better, <span class="warn">red</span> worse, nothing means that
-they print alike. A dash: the run has no such method.</p>"""
+<span class="better">green</span> is better, <span class="worse">red</span> worse; none is shown
+where both print alike. A dash: the run has no such method.</p>"""
 
 
 def _figures(a: "Run", b: "Run") -> str:
