@@ -10,7 +10,7 @@ STAMP := $(VENV)/.stamp
 SMOKE := --configfile config/smoke.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-slurm demo smoke test test-robust test-slurm lint lock clean
+.PHONY: help setup setup-slurm demo smoke test test-robust test-slurm bench lint lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ test-robust: setup ## whole runs killed 20 times, on a full disk, on one core (a
 
 test-slurm: setup-slurm ## run the tests on a one-node SLURM that they install; as root, takes long
 	.venv-slurm/bin/python -m pytest tests/slurm
+
+bench: setup ## time every stage beside a plain reference; rows go to results/benchmarks.csv
+	$(BIN)/python -m benchmarks
 
 lint: setup ## check style of Python and Snakefiles, and the workflow
 	$(BIN)/ruff check .

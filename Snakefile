@@ -26,6 +26,7 @@ include: "rules/evaluate.smk"
 include: "rules/leaderboard.smk"
 include: "rules/select.smk"
 include: "rules/report.smk"
+include: "rules/compare.smk"
 include: "rules/pretrain.smk"
 
 

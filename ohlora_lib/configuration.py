@@ -202,11 +202,16 @@ def _describe(error: jsonschema.ValidationError) -> tuple[Place, str]:
                 place,
                 f"{name} is {_show(value)}, which does not match {rule}; correct the value",
             )
+        case "not":
+            return place, f"{name} is {_show(value)}, a reserved name; choose another"
     return place, f"{name} is not allowed ({error.message}); correct the value"
 
 
 def _cross_checks(config: dict, root: Path) -> Iterator[tuple[Place, str]]:
     """Yield what a schema cannot say: values that contradict each other, missing files."""
+    if config["run"] in config["populations"]:
+        text = f"run is {config['run']!r}, the name of a population, which has that folder already"
+        yield ("run",), f"{text}; choose another"
     yield from _windows(config, ())
     segmenter = config["domain"]["segmenter"]
     if segmenter["kind"] == "facexformer" and segmenter["detector"] is None:

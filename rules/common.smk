@@ -11,6 +11,7 @@ sys.path.insert(0, workflow.basedir)
 from ohlora_lib.configuration import validate_config
 from ohlora_lib.digest import code_digest as library_digest
 from ohlora_lib.errors import InputError
+from ohlora_lib.provenance import commit, environment
 from ohlora_lib.scores import ALGORITHMS, PROPERTIES
 from ohlora_lib.weights.entries import FOLDER
 from ohlora_lib.weights.registry import find_part, load_registry
@@ -51,7 +52,41 @@ def code_digest(*modules):
 
 def result(path):
     """Return a path under the folder that all outputs go to; wildcards stay as they are."""
-    return f"{config['results']}/{path}"
+    folder = "/".join(filter(None, (config["results"], config["run"])))
+    return f"{folder}/{path}"
+
+
+def leaderboards():
+    """Return the leaderboard, where there are methods: a record that waits for it is of its run."""
+    return [result("leaderboard.csv")] if methods() else []
+
+
+def resolved_configuration():
+    """Return the configuration with all defaults, without what only comparisons use."""
+    return {key: value for key, value in config.items() if key != "runs"}
+
+
+def checkout_commit(wildcards):
+    """Params function: the commit of this checkout."""
+    return commit(workflow.basedir)
+
+
+def main_packages(wildcards):
+    """Params function: the versions of the packages that results depend on."""
+    return environment()
+
+
+def comparison(folder, suffix):
+    """Return a file of the comparison that `runs` asks for, beside the folders of the runs."""
+    name = (config["runs"] or "no-runs").replace(",", "-vs-")
+    return f"{config['results']}/{folder}/{name}{suffix}"
+
+
+def compared_files(wildcards):
+    """Input function: what a comparison reads, as far as it is there."""
+    names = ("config.yaml", "run.json", "leaderboard.csv", "finetune/*/train_log.csv")
+    folders = [Path(config["results"], run) for run in (config["runs"] or "").split(",") if run]
+    return sorted(str(file) for folder in folders for name in names for file in folder.glob(name))
 
 
 def shards(population, kind):
@@ -300,6 +335,7 @@ def run_results():
     if selected_method():
         folder = result(f"identities/{selected_method()}")
         wanted += [f"{folder}/identities.csv", f"{folder}/identities.html"]
+    wanted += [result("run.json"), result("config.yaml")]
     if methods():
         wanted += [result("leaderboard.csv"), result("leaderboard.html")]
         wanted.append(result("report/search_cost.png"))

@@ -79,7 +79,7 @@ def finetuned(version: str) -> set[Job]:
 
 
 ALL_METHODS = set().union(*map(finetuned, FINETUNES))
-LISTS = {("make_leaderboard", ""), ("plot_search_cost",), ("plot_runtimes",)}
+LISTS = {("make_leaderboard", ""), ("plot_search_cost",), ("plot_runtimes",), ("record_run",)}
 
 
 def scored(*pairs: tuple[str, str]) -> set[Job]:

@@ -25,7 +25,7 @@ _LINKS = {
     "leakage.png": "leakage",
 }
 
-_STYLE = f"""
+STYLE = f"""
 body {{ font: 15px/1.5 "DejaVu Sans", Verdana, sans-serif; color: {INK}; margin: 22px; }}
 h1 {{ font-size: 26px; margin: 0 0 6px; }}
 h2 {{ font-size: 20px; margin: 38px 0 4px; }}
@@ -105,7 +105,7 @@ def render(
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <title>Leaderboard</title>
-<style>{_STYLE}</style>
+<style>{STYLE}</style>
 </head>
 <body>
 <h1>Which method makes the generator obey?</h1>
@@ -171,11 +171,11 @@ def _head() -> str:
         groups.append(f'<th class="group first" colspan="{span}">{escape(name)}</th>')
     labels = ["<th><button>rank</button></th>", '<th class="name"><button>method</button></th>']
     labels += ["<th><button>score</button></th>", '<th class="judge">judge</th>']
-    labels += [f"<th{_first(c)}><button>{escape(c.label)}</button></th>" for c in SHOWN]
+    labels += [f"<th{first_class(c)}><button>{escape(c.label)}</button></th>" for c in SHOWN]
     return f"<tr>{first}{''.join(groups)}</tr>\n<tr>{''.join(labels)}</tr>"
 
 
-def _first(column: Column) -> str:
+def first_class(column: Column) -> str:
     """Return the class of the first column of a group."""
     same = [each for each in SHOWN if each.group == column.group]
     return ' class="first"' if same[0] is column else ""
@@ -230,7 +230,7 @@ def _cell(
     if ends:
         low, high = (show(end, column) for end in ends)
         title = f' title="95 % interval: {low} to {high}"'
-    return f"<td{_first(column)}{span}{title}>{text}</td>"
+    return f"<td{first_class(column)}{span}{title}>{text}</td>"
 
 
 def _key(value: float, better: str) -> float | None:

@@ -18,7 +18,8 @@ FAINT = "#dfe4e8"  # grids and rules
 BLUE = "#2f6f9f"  # ours, algorithm v2
 LIGHT_BLUE = "#a9c6dc"  # ours, in the second rank
 ORANGE = "#d17a22"  # published figures, and algorithm v1
-RED = "#b8433f"  # limits
+RED = "#b8433f"  # limits, and losses
+GREEN = "#3d8b6d"  # gains
 FOLDS = ("#12476d", "#2f6f9f", "#5b9bc4", "#3d8b6d", "#86b89f", "#7a6aa8", "#b3a6d3")
 
 DPI = 120  # pixels per inch of charts

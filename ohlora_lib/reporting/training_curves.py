@@ -7,11 +7,20 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ohlora_lib.errors import InputError
-from ohlora_lib.reporting.theme import BLUE, MUTED, ORANGE, RED, headline, number, saved_figure
+from ohlora_lib.reporting.theme import (
+    BLUE,
+    GREEN,
+    MUTED,
+    ORANGE,
+    RED,
+    headline,
+    number,
+    saved_figure,
+)
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.store.tables import REBUILD, read_table
 
-_COLORS = (BLUE, ORANGE, "#3d8b6d", "#7a6aa8", RED, "#5b9bc4", MUTED)
+_COLORS = (BLUE, ORANGE, GREEN, "#7a6aa8", RED, "#5b9bc4", MUTED)
 _NAMES = {"g": "generator", "d": "discriminator"}  # of losses
 _WIDE = 30  # ratio of the largest to the smallest loss from which the axis is logarithmic
 
@@ -65,13 +74,17 @@ def plot_training_curves(path: str | Path, log: str | Path, version: str) -> Non
             axes.legend(loc="best")
 
 
+def loss_name(column: str) -> str:
+    """Return what a column loss_* of a training log is called in figures."""
+    label = column.removeprefix("loss_")
+    return _NAMES.get(label, label.replace("_", " "))
+
+
 def _losses(axes: Axes, x: np.ndarray, table: pd.DataFrame) -> None:
     values = table.to_numpy(float)
     values = values[np.isfinite(values)]
     for index, name in enumerate(table):
-        label = name.removeprefix("loss_")
-        label = _NAMES.get(label, label.replace("_", " "))
-        _line(axes, x, table[name], label, _COLORS[index % len(_COLORS)])
+        _line(axes, x, table[name], loss_name(name), _COLORS[index % len(_COLORS)])
     if len(values) and values.min() > 0 and values.max() > _WIDE * values.min():
         axes.set_yscale("log")
     axes.legend(loc="best")

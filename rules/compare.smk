@@ -1,0 +1,49 @@
+# Experiments: the record of a run, and a page that compares two runs.
+
+
+rule record_run:
+    input:
+        leaderboards(),
+    output:
+        configuration=result("config.yaml"),
+        record=result("run.json"),
+    log:
+        result("logs/record_run.log"),
+    benchmark:
+        result("benchmarks/record_run.tsv")
+    localrule: True
+    conda:
+        "../envs/table.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime="5m",
+    params:
+        resolved=resolved_configuration(),
+        commit=checkout_commit,
+        environment=main_packages,
+        code=code_digest("ohlora_lib.reporting.run_record"),
+    script:
+        "../workflow_scripts/record_run.py"
+
+
+rule compare:
+    input:
+        compared_files,
+    output:
+        page=comparison("compare", ".html"),
+    log:
+        comparison("logs/compare", ".log"),
+    localrule: True
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime="10m",
+    params:
+        results=config["results"],
+        runs=config["runs"] or "",
+        code=code_digest("ohlora_lib.reporting.compare"),
+    script:
+        "../workflow_scripts/compare_runs.py"
