@@ -32,6 +32,8 @@ include: "rules/pretrain.smk"
 
 onstart:
     require_weights()
+
+
 # Seconds each, figures and tables: on a cluster these run where Snakemake runs, not in the queue.
 localrules:
     take_labels,
