@@ -8,9 +8,9 @@ What the summary holds; a `stat` is {"mean", "low", "high"} with a bootstrap 95 
 latents:
 
 - `angles`: per angle the signed correlation with the requested pose over all nine levels, and the
-  slope in degrees per unit over requests of at most 1.5. Yaw > 0 turns the nose to the right of the
-  picture, as a higher pose does. The property itself is measured by the slope of the line through
-  the eyes, so a method may obey it by roll instead.
+  slope in degrees per unit over requests of at most 1.5. Yaw > 0 should turn the nose to the right
+  of the picture (see `facexformer_decoder.FaceOutput`), as a higher pose does. The property itself
+  is measured by the slope of the line through the eyes, so a method may obey it by roll instead.
 - `change`: per controlled property and attribute, the probability at 2 less that at -2, mean over
   latents. Some is wanted: an open mouth is in `Mouth_Slightly_Open`.
 - `movers`: the five attributes that change most, by property.

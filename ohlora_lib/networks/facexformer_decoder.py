@@ -31,8 +31,9 @@ class FaceOutput:
     Attributes:
         segmentation: logits of the 11 classes [N, 11, 224, 224].
         landmarks: 68 points [N, 68, 2], x and y from -1 to 1 over the picture.
-        headpose: pitch, yaw, roll [N, 3] in radians; yaw > 0 turns the nose to the right of the
-            picture. (The published code multiplies them by 180 / pi before it prints degrees.)
+        headpose: pitch, yaw, roll [N, 3] in radians: the published code multiplies them by 180 / pi
+            before it prints degrees. It draws yaw > 0 as a nose that points to the right of the
+            picture; the sign was not checked with the published weights.
         attributes: logits [N, 40] of `facexformer.ATTRIBUTES`.
         visibility: logits [N, 29], whether a landmark can be seen.
         age: logits of eight age groups [N, 8].

@@ -26,8 +26,8 @@ class FaceReading:
     """What FaceXFormer says of N pictures besides the class map; NaN where there is no face.
 
     Attributes:
-        angles: float32 [N, 3], degrees, in the order of ANGLES; yaw > 0 turns the nose to the right
-            of the picture.
+        angles: float32 [N, 3], degrees, in the order of ANGLES; for the sign of yaw see
+            `facexformer_decoder.FaceOutput`.
         attributes: float32 [N, 40], probabilities in the order of ATTRIBUTES.
     """
 
