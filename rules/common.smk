@@ -252,6 +252,14 @@ def filter_recipe(wildcards):
     }
 
 
+def registry():
+    """Return all weights made by others, or stop with one sentence that names the mistake."""
+    try:
+        return load_registry()
+    except InputError as error:
+        sys.exit(f"error: {error}")
+
+
 def downloads():
     """Return where every file of weights made by others belongs: by path, its entry and itself."""
     return {
@@ -276,10 +284,17 @@ def published_file(wildcards):
     return {"url": file.url, "size": file.bytes, "sha256": file.sha256}
 
 
+def part_of(wildcards):
+    """Return the published file that the job's part is in, and the part."""
+    try:
+        return find_part(WEIGHTS[wildcards.name], wildcards.part)
+    except InputError as error:
+        sys.exit(f"error: {error}")
+
+
 def download_of(wildcards):
-    """Input function: the published file that the job's part is in."""
-    entry = WEIGHTS[wildcards.name]
-    return str(entry.download(find_part(entry, wildcards.part)[0]))
+    """Input function: where the published file that the job's part is in belongs."""
+    return str(WEIGHTS[wildcards.name].download(part_of(wildcards)[0]))
 
 
 def require_weights():
@@ -372,7 +387,7 @@ def any_of(names):
 
 check_config()
 check_results()
-WEIGHTS = load_registry()
+WEIGHTS = registry()
 
 # Priority of the jobs that most others wait for: figures and judging fill the gaps.
 LONGEST_PATH = 10

@@ -47,7 +47,8 @@ rule import_weights:
         mem_mb=3000,
         runtime="30m",
     params:
-        source=lambda wildcards: asdict(find_part(WEIGHTS[wildcards.name], wildcards.part)[1]),
+        part=lambda wildcards: asdict(part_of(wildcards)[1]),
+        sha256=lambda wildcards: part_of(wildcards)[0].sha256,
         code=code_digest("ohlora_lib.weights.convert"),
     script:
         "../workflow_scripts/import_weights.py"

@@ -210,6 +210,12 @@ def test_the_average_that_v5_overwrote_is_left_out():
 # ---- what is refused
 
 
+def test_a_file_with_another_checksum_is_not_converted(tmp_path):
+    source = FIXTURES / "stylegan/res32_label0.pth"
+    text = refusal(convert, source, GENERATOR, tmp_path / "out.safetensors", "0" * 64)
+    assert text.startswith(f"{source} has the SHA-256 ") and not list(tmp_path.iterdir())
+
+
 def saved(path: Path, content: object, **options) -> Path:
     torch.save(content, path, **options)
     return path

@@ -7,4 +7,9 @@ start_job(snakemake.log[0], snakemake.threads)
 from ohlora_lib.weights.convert import convert
 from ohlora_lib.weights.entries import Part
 
-convert(snakemake.input.file, Part(**snakemake.params.source), snakemake.output.weights)
+convert(
+    snakemake.input.file,
+    Part(**snakemake.params.part),
+    snakemake.output.weights,
+    snakemake.params.sha256,
+)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from ohlora_lib.errors import InputError
 from ohlora_lib.networks import misfit, network_class, save_network
 from ohlora_lib.weights.entries import Part
+from ohlora_lib.weights.fetch import check
 from ohlora_lib.weights.files import sha256_of
 from ohlora_lib.weights.layouts import LAYOUTS, Layout
 from ohlora_lib.weights.pickles import read_state_dict
@@ -18,17 +19,20 @@ from ohlora_lib.weights.vectors import convert_vectors
 W_AVG = "truncation.w_avg"
 
 
-def convert(source: str | Path, part: Part, path: str | Path) -> None:
+def convert(source: str | Path, part: Part, path: str | Path, sha256: str | None = None) -> None:
     """Convert one part of a published file.
 
     Args:
         source: the file (for directions the folder) as published.
         part: what to take from it, and what that must be.
         path: checkpoint to write; provenance is the source's name, its SHA-256 and the layout.
+        sha256: checksum that the source must have, where it is known.
 
     Raises:
         InputError: the file is not what it should be; the first differing key is named.
     """
+    if sha256 is not None:
+        check(source, sha256=sha256)
     if part.layout == VECTORS:
         convert_vectors(source, path, **part.config)
         return
