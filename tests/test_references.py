@@ -1,5 +1,7 @@
 """Models made elsewhere: adopted, drawn and judged as published, and rows of the leaderboard."""
 
+# ruff: noqa: E501 (one mistake per line)
+
 from pathlib import Path
 
 import numpy as np
