@@ -282,10 +282,10 @@ def _imports(config: dict, root: Path) -> Iterator[tuple[Place, str]]:
         if source is None:
             continue
         here = ("populations", name, "images_from")
-        for key in ("generator", "finetune", "as_published"):
+        for key, unset in (("generator", "null"), ("finetune", "null"), ("as_published", "false")):
             if population[key]:
                 text = f"{_dotted(here)} takes finished pictures, so populations.{name}.{key}"
-                yield (*here[:2], key), f"{text} has no meaning; remove one of the two"
+                yield (*here[:2], key), f"{text} must be {unset}; correct one of the two"
         folder = source["folder"]
         if not (root / folder).is_dir():
             text = f"{_dotted((*here, 'folder'))} is {folder}, which is no folder"

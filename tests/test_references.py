@@ -1,5 +1,8 @@
 """Models made elsewhere: adopted, drawn and judged as published, and rows of the leaderboard."""
 
+# ruff: noqa: E501 (one mistake per line)
+
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +11,7 @@ import pytest
 import torch
 from test_configuration import complaint
 from test_reporting_control import summary
-from test_workflow import copy_project, said, snakemake
+from test_workflow import copy_project, merged, said, snakemake
 
 from ohlora_lib.control.models import open_model
 from ohlora_lib.control.references import adopt_generator, adopt_vectors, encode_faces
@@ -294,8 +297,8 @@ def test_mistakes_about_references_are_named(entry, expected):
     ("recipe", "expected"),
     [
         ({"images_from": {"folder": "nowhere"}}, "images_from.folder is nowhere, which is no folder"),
-        ({"images_from": {"folder": "tests"}, "finetune": "v1"}, "so populations.original.finetune has no meaning; remove one of the two"),
-        ({"images_from": {"folder": "tests"}, "as_published": True}, "so populations.original.as_published has no meaning"),
+        ({"images_from": {"folder": "tests"}, "finetune": "v1"}, "so populations.original.finetune must be null; correct one of the two"),
+        ({"images_from": {"folder": "tests"}, "as_published": True}, "so populations.original.as_published must be false"),
         ({"images_from": {"folder": "tests", "numbers": "dates"}}, "allowed are names, order"),
         ({"images_from": {}}, "the key 'folder' is missing in populations.original.images_from"),
         ({"images_from": "tests"}, "populations.original.images_from must be a mapping of keys to values or null"),
@@ -308,6 +311,7 @@ def test_mistakes_about_folders_are_named(recipe, expected):
 
 # ---- the workflow
 
+LEADERBOARD = "results/smoke/leaderboard.csv"
 OFF = {"enabled": False}
 REFERENCES = {
     "mixed": {
@@ -348,6 +352,14 @@ def finished_population(folder: Path) -> None:
     reader(folder / "property_cnn/property_cnn.safetensors")
 
 
+def planned(project: Path, **switches) -> set[str]:
+    """Return the rules that run again where the first reference's switches change."""
+    overlay = merged(OVERLAY, {"references": {"mixed": {"as_published": switches}}})
+    run = snakemake(project, "--dry-run", LEADERBOARD, overlay=overlay)
+    assert run.returncode == 0, said(run)
+    return set(re.findall(r"^rule (\w+):", said(run), re.MULTILINE))
+
+
 @pytest.mark.slow
 def test_references_are_rows_of_the_leaderboard(tmp_path):
     project = copy_project(tmp_path / "project")
@@ -356,7 +368,7 @@ def test_references_are_rows_of_the_leaderboard(tmp_path):
     generator(project / "models/v1.safetensors")
     generator(project / "models/v7.safetensors", 3)
     vectors(project / "models/vectors.safetensors")
-    run = snakemake(project, "--cores", "1", "results/smoke/leaderboard.csv", overlay=OVERLAY)
+    run = snakemake(project, "--cores", "1", LEADERBOARD, overlay=OVERLAY)
     assert run.returncode == 0, said(run)[-4000:]
     assert "generate_images" not in said(run)
     table = read_table(results / "leaderboard.csv").set_index(["method", "judge"])
@@ -365,6 +377,12 @@ def test_references_are_rows_of_the_leaderboard(tmp_path):
     assert table.loc["reference_mixed", "recipe"].unique() == ["reference, as published"]
     assert table.loc[("reference_found", "cnn"), "published_corr_eyes"] == 0.9023
     assert "reference_mixed" in (results / "leaderboard.html").read_text()
+
+    assert planned(project) == set()
+    judged = {"score_pictures", "judge_method", "draw_control_grids", "make_leaderboard"}
+    assert planned(project, dropout=False) == judged
+    drawn = {"adopt_generator", "draw_pictures", "read_attributes"}
+    assert planned(project, style_mixing=0.5) == judged | drawn
 
     wrong = {**OVERLAY, "references": {"wrong": {**REFERENCES["wrong"], "enabled": True}}}
     path = "results/smoke/references/wrong/generator.safetensors"
