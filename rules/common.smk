@@ -52,8 +52,8 @@ def code_digest(*modules):
 
 def result(path):
     """Return a path under the folder that all outputs go to; wildcards stay as they are."""
-    folder = "/".join(filter(None, (config["results"], config["run"])))
-    return f"{folder}/{path}"
+    run = f"{config['run']}/" if config["run"] else ""
+    return f"{config['results']}/{run}{path}"
 
 
 def leaderboards():

@@ -42,8 +42,8 @@ rule compare:
         mem_mb=1000,
         runtime="10m",
     params:
-        results=config["results"],
-        runs=config["runs"] or "",
+        results=lambda wildcards, output: str(Path(output.page).parents[1]),
+        runs=lookup(dpath="runs", within=config),
         code=code_digest("ohlora_lib.reporting.compare"),
     script:
         "../workflow_scripts/compare_runs.py"

@@ -88,7 +88,7 @@ def test_a_method_of_one_run_is_shown_beside_a_dash(results):
     ("runs", "said"),
     [
         ("", "snakemake compare --config runs=a,b"),
-        ("plain,plain", "two different ones"),
+        ("plain,plain", "different ones"),
         ("plain,other", "finished are longer, plain); make it with snakemake --config run=other"),
     ],
 )

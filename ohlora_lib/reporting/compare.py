@@ -39,13 +39,13 @@ class Run:
     logs: dict[str, Path]
 
 
-def compare_runs(page: str | Path, results: str | Path, runs: str) -> None:
+def compare_runs(page: str | Path, results: str | Path, runs: str | None) -> None:
     """Write a page that compares two runs; it opens without a network.
 
     Args:
         page: HTML to write.
         results: the folder that holds the folders of both runs.
-        runs: their names, "a,b".
+        runs: their names, "a,b"; None where they were not given.
 
     Raises:
         InputError: `runs` does not name two runs, or one of them is missing, unfinished or damaged.
@@ -53,7 +53,8 @@ def compare_runs(page: str | Path, results: str | Path, runs: str) -> None:
     names = runs.split(",") if runs else []
     if len(names) != 2 or names[0] == names[1]:
         raise InputError(
-            f"runs is {runs!r}; name two different ones: snakemake compare --config runs=a,b"
+            f"runs is {runs or 'not given'}; name two different ones:"
+            " snakemake compare --config runs=a,b"
         )
     a, b = (read_run(Path(results), name) for name in names)
     text = render(a, b, differences(a.config, b.config))
