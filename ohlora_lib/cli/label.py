@@ -1,12 +1,13 @@
 """`ohlora label`: the labelling page, and what goes into and out of its log."""
 
+import contextlib
 import getpass
 import os
 import shlex
 import signal
 import sys
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,12 @@ import yaml
 
 from ohlora_lib.errors import InputError
 from ohlora_lib.labelling.answers import AnswerLog, Answers, read_log
-from ohlora_lib.labelling.export import check_labels
 from ohlora_lib.labelling.label_studio import FORMATS, export_tasks, import_tasks
 from ohlora_lib.labelling.lock import locked
 from ohlora_lib.labelling.queue import make_queue, read_scores
 from ohlora_lib.labelling.server import LabelServer
 from ohlora_lib.labelling.session import Session, Task, status
+from ohlora_lib.populations.labels import read_labels
 from ohlora_lib.store.encoded import EncodedImages
 
 EPILOG = """\b
@@ -148,8 +149,11 @@ def command(
         if show:
             _print_status(answers, task)
         return
-    with locked(csv_path.with_suffix(".lock")) as lock:
-        log = AnswerLog(log_path)
+    with (
+        _writable(csv_path.parent),
+        locked(csv_path.with_suffix(".lock")) as lock,
+        contextlib.closing(AnswerLog(log_path)) as log,
+    ):
         session = Session(task, log, csv_path)
         if source:
             added = import_tasks(source, log, task)
@@ -162,10 +166,20 @@ def command(
         _serve(server, no_browser)
         rows = session.export()["rows"]
         if rows:
-            check_labels(csv_path, names, len(images.ids))
+            read_labels(csv_path, names, len(images.ids))  # refuses what the workflow would
         _print_status(log.answers, task)
         click.echo(f"{csv_path}: {rows} images; in the workflow: labels.csv of {population}")
-        log.close()
+
+
+@contextlib.contextmanager
+def _writable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"{folder} cannot be written ({error.strerror}); make room or correct --labels, "
+            "and run this again: no answer that was saved is lost"
+        ) from error
 
 
 def _read_config(overlays: Sequence[Path]) -> dict[str, Any]:
@@ -229,7 +243,9 @@ def _serve(server: LabelServer, no_browser: bool) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     click.echo(f"Labelling page: {server.address}")
     click.echo("Every answer is saved at once. Stop with Ctrl+C.")
-    if not no_browser and (os.environ.get("DISPLAY") or sys.platform != "linux"):
+    # without a desktop it would be a text browser, in this terminal
+    desktop = {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys() or sys.platform != "linux"
+    if desktop and not no_browser:
         webbrowser.open(server.address)
     try:
         server.serve_forever()

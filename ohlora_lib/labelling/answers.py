@@ -98,6 +98,13 @@ class Answers:
         answer = self.standing(question, repeat)
         return None if answer is None else answer.value
 
+    def values(self, attribute: str) -> dict[int, Value]:
+        """Return the values of all images that have an answer to this."""
+        stacks = self._firsts.items()
+        return {
+            image: stack[-1].value for (image, name), stack in stacks if stack and name == attribute
+        }
+
     def has(self, key: str, question: Question) -> bool:
         """Return whether that key press is in the log with this question."""
         return (key, *question) in self._seen
@@ -210,10 +217,7 @@ _FIELDS = {field.name for field in dataclasses.fields(Answer)}
 
 
 def _document(line: Answer) -> dict:
-    document = dataclasses.asdict(line)
-    if line.undoes is None:
-        del document["undoes"]
-    return document
+    return {name: value for name, value in vars(line).items() if (name, value) != ("undoes", None)}
 
 
 def _parse(raw: bytes) -> Answer:

@@ -55,9 +55,8 @@ class Task:
 
 def status(answers: Answers, task: Task) -> dict[str, Any]:
     """Return counts, speed and self-agreement, as JSON types."""
-    values = {
-        name: [answers.value((image, name)) for image in task.ids] for name in task.attributes
-    }
+    known = {name: answers.values(name) for name in task.attributes}
+    values = {name: [known[name].get(image) for image in task.ids] for name in task.attributes}
     counts = {
         name: {
             "answered": sum(value in (0, 1) for value in column),
@@ -253,7 +252,7 @@ class Session:
             self._warning = f"{self.csv_path} cannot be written ({error.strerror}); the log can."
 
     def _write_labels(self) -> int:
-        return write_labels(self.csv_path, self._log.answers, self.task.ids, self.task.attributes)
+        return write_labels(self.csv_path, self._log.answers, self.task.attributes)
 
     def _news(self, since: int) -> dict[str, Any]:
         answers = self._log.answers

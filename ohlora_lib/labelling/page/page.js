@@ -13,7 +13,6 @@ const state = {
   steps: [], places: new Map(), // the questions, and where each is
   status: null, revision: 0,
   index: -1, // the step on show
-  visiting: false, // whether the person moved here by herself
   mode: "single",
   shownAt: 0, // ms
   pending: [], // requests that the server has not confirmed, oldest first
@@ -123,10 +122,8 @@ async function receive(news, request = null) {
   }
   replayPending();
   if (news.moved) say(news.moved);
-  if (request && request.path === "api/undo" && news.back) {
-    const place = state.places.get(placeOf(news.back));
-    if (place !== undefined && request.body.waits) show(place, true);
-  }
+  if (request?.path === "api/undo" && news.moved) return reload(); // it was not taken back
+  if (request?.body.waits && news.back) show(state.places.get(placeOf(news.back)) ?? nextOpen(0));
   if (state.mode === "single" && open && shown === state.steps[state.index] && shown.value !== null) {
     if (!news.moved) say("Answered in another tab; moved on.");
     show(nextOpen(state.index));
@@ -201,10 +198,9 @@ function nextOpen(from) {
   return -1;
 }
 
-function show(place, visiting = false) {
+function show(place) {
   state.mode = place < 0 ? "finished" : "single";
   state.index = place;
-  state.visiting = visiting;
   state.shownAt = performance.now();
   if (place >= 0) preload(place);
   render();
@@ -261,7 +257,9 @@ function give(kind, items, seconds) {
 function answer(value) {
   const step = state.steps[state.index];
   if (state.mode !== "single" || !step) return;
-  if (!picture(step.id).dataset.loaded) return; // nobody can have seen it
+  const { loaded, failed } = picture(step.id).dataset;
+  const damaged = failed && !state.problem;
+  if (!loaded && !(damaged && value === SKIP)) return; // nobody can have seen it
   const kind = step.repeat ? "repeat" : step.value === null ? "first" : "move";
   give(kind, [{ step, value }], performance.now() - state.shownAt);
   show(nextOpen(state.index + 1));
@@ -284,20 +282,20 @@ function undo() {
     ({ id: step.id, attribute: step.attribute, repeat: step.repeat, value: before }));
   enqueue("api/undo", { key, undoes: entry.key }, restore);
   if (state.mode === "grid") fillGrid();
-  else show(state.steps.indexOf(entry.items[0].step), true);
+  else show(state.steps.indexOf(entry.items[0].step));
 }
 
 function move(direction) {
-  if (state.mode === "finished") return direction < 0 && show(state.steps.length - 1, true);
+  if (state.mode === "finished") return direction < 0 && show(state.steps.length - 1);
   for (let place = state.index + direction; place >= 0 && place < state.steps.length; place += direction) {
-    if (state.steps[place].value !== null || isOpen(state.steps[place])) return show(place, true);
+    if (state.steps[place].value !== null || isOpen(state.steps[place])) return show(place);
   }
 }
 
 function review() {
   const place = state.steps.findIndex((step, at) => step.value === SKIP && at > state.index);
   const any = place >= 0 ? place : state.steps.findIndex((step) => step.value === SKIP);
-  if (any >= 0) show(any, true);
+  if (any >= 0) show(any);
 }
 
 // ---- the grid
