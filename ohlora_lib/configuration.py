@@ -202,6 +202,11 @@ def _cross_checks(config: dict, root: Path) -> Iterator[tuple[Place, str]]:
     """Yield what a schema cannot say: values that contradict each other, missing files."""
     yield from _windows(config, ())
     yield from _unknown_names(config)
+    for stage in ("generate", "segment"):
+        if config["scatter"][stage] > config["shards"]:
+            yield _order(
+                ("scatter", stage), config["scatter"][stage], ("shards",), config["shards"]
+            )
     for name, population in config.get("populations", {}).items():
         place = ("populations", name)
         images, labels, attributes = (population[key] for key in ("images", "labels", "attributes"))

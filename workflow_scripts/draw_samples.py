@@ -16,5 +16,6 @@ draw_samples(
     count=snakemake.params.samples,
     seed=derive_seed(snakemake.params.seed, "samples", snakemake.wildcards.source),
     batch_size=snakemake.params.batch_size,
+    part=snakemake.params.part,
     device=default_device(),
 )

@@ -12,6 +12,7 @@ generate(
     snakemake.output.shards,
     population=snakemake.wildcards.population,
     batch_size=snakemake.params.batch_size,
+    shards=snakemake.params.shards,
     device=default_device(),
     **snakemake.params.recipe,
 )

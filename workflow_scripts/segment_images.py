@@ -6,9 +6,11 @@ start_job(snakemake.log[0], snakemake.threads)
 
 from ohlora_lib.networks.device import default_device
 from ohlora_lib.populations.segment import segment
+from ohlora_lib.store.shards import shard_index
 
+images = {shard_index(path): path for path in snakemake.input.images}
 segment(
-    snakemake.input.images,
+    [images[shard_index(path)] for path in snakemake.output.shards],
     snakemake.input.kept,
     snakemake.output.shards,
     kind=snakemake.params.kind,

@@ -22,6 +22,8 @@ def segment(
 ) -> None:
     """Write the class maps of the kept images, one segment shard per image shard.
 
+    A map depends on its picture alone, not on the others or on the shards.
+
     Args:
         image_paths: image shards.
         filtered: table of the ids to segment.
@@ -36,9 +38,9 @@ def segment(
     """
     segmenter = load_segmenter(kind, weights, device)
     kept = read_table(filtered)["id"].to_numpy()
-    with tqdm(total=len(kept), desc="segments", unit="img", mininterval=5) as progress:
-        for source, path in zip(image_paths, paths, strict=True):
-            ids = np.intersect1d(kept, read_ids([source]))
+    wanted = [np.intersect1d(kept, read_ids([source])) for source in image_paths]
+    with tqdm(total=sum(map(len, wanted)), desc="segments", unit="img", mininterval=5) as progress:
+        for source, ids, path in zip(image_paths, wanted, paths, strict=True):
             with segment_shard(path) as shard:
                 for rows in iter_images([source], ids, batch_size):
                     found = segmenter.segment(rows.images)
