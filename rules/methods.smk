@@ -109,7 +109,9 @@ def drawn_samples():
 
 def sample_parts(wildcards):
     """Input function: the parts of a generator's samples."""
-    return [result(f"samples/{wildcards.source}{part}.parquet") for part in part_names(wildcards.source)]
+    return [
+        result(f"samples/{wildcards.source}{part}.parquet") for part in part_names(wildcards.source)
+    ]
 
 
 def sample_part(wildcards):
