@@ -221,6 +221,11 @@ def _cross_checks(config: dict, root: Path) -> Iterator[tuple[Place, str]]:
     yield from _unknown_names(config)
     yield from _imports(config, root)
     yield from _references(config)
+    for stage in ("generate", "segment"):
+        if config["scatter"][stage] > config["shards"]:
+            yield _order(
+                ("scatter", stage), config["scatter"][stage], ("shards",), config["shards"]
+            )
     for name, population in config.get("populations", {}).items():
         place = ("populations", name)
         images, labels, attributes = (population[key] for key in ("images", "labels", "attributes"))

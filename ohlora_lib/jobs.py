@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ohlora_lib.errors import InputError
+from ohlora_lib.gpus import take_gpus
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -17,17 +18,26 @@ DISK = {
 }
 
 
-def start_job(log: str | Path, threads: int = 1) -> None:
-    """Send what this process prints to `log`, and limit the threads of numerical libraries.
+RANK = "RANK"  # set by torchrun in each of the processes that it starts
+
+
+def start_job(log: str | Path, threads: int = 1, gpus: int = 0) -> None:
+    """Send what this process prints to `log`, limit numerical libraries' threads, take GPUs.
 
     Call it before torch or numpy is imported, as they read the number of threads while loading. An
     `InputError` that nobody catches is then printed as one line, `error: ...`, without a traceback,
-    and so is a full disk; the exit status is 1 as for any exception.
+    and so is a full disk; the exit status is 1 as for any exception. A process that torchrun
+    started goes on in the log and with the cards of the one that became torchrun (see
+    `share_training`).
 
     Args:
         log: the log file; replaced.
         threads: cores this job may use.
+        gpus: cards it asks for; see `gpus.take_gpus`.
     """
+    sys.excepthook = _report
+    if RANK in os.environ:
+        return
     Path(log).parent.mkdir(parents=True, exist_ok=True)
     # no "with": a closed log would lose the traceback
     stream = open(log, "w", buffering=1, encoding="utf-8")  # noqa: SIM115
@@ -38,7 +48,24 @@ def start_job(log: str | Path, threads: int = 1) -> None:
         os.environ[name] = str(threads)
     # Waiting threads sleep: where jobs share cores, spinning ones slow torch down tenfold.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    sys.excepthook = _report
+    take_gpus(gpus)
+
+
+def share_training(processes: int) -> None:
+    """Let torchrun run the calling script in several processes; returns in those, or if it is one.
+
+    This process becomes torchrun, so that whoever ends the job ends the training. Each process has
+    one of the job's cores, and one of its cards where there are any.
+
+    Args:
+        processes: that train one network together, see `training.distributed`.
+    """
+    if processes <= 1 or RANK in os.environ:
+        return
+    for name in THREAD_VARIABLES:
+        os.environ[name] = "1"
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    os.execv(sys.executable, [*torchrun, f"--nproc-per-node={processes}", sys.argv[0]])
 
 
 def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

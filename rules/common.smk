@@ -15,6 +15,7 @@ from ohlora_lib.provenance import commit, environment
 from ohlora_lib.scores import ALGORITHMS, PROPERTIES
 from ohlora_lib.weights.entries import FOLDER
 from ohlora_lib.weights.registry import find_part, load_registry
+from ohlora_lib.store.shards import shard_bounds, shard_name
 
 
 def check_config():
@@ -91,10 +92,22 @@ def compared_files(wildcards):
 
 def shards(population, kind):
     """Return the shards ("images" or "segments") of a population, in the order of their ids."""
-    return [
-        result(f"{population}/{kind}/shard-{index:05d}.parquet")
-        for index in range(config["shards"])
-    ]
+    folder = result(f"{population}/{kind}")
+    return [f"{folder}/{shard_name(index)}" for index in range(config["shards"])]
+
+
+def scattered(stage, kind):
+    """Return the jobs that write a population's shards: what tells each apart, and its shards.
+
+    One job, named "", unless `scatter` has more. A rule's outputs are fixed, so that each of several
+    jobs has a rule of its own.
+    """
+    jobs = config["scatter"][stage]
+    paths = shards("{population}", kind)
+    return {
+        f"_{number}_of_{jobs}" if jobs > 1 else "": paths[start:stop]
+        for number, (start, stop) in enumerate(shard_bounds(len(paths), jobs), start=1)
+    }
 
 
 def image_shards(wildcards):

@@ -3,6 +3,7 @@ from dataclasses import asdict
 
 from ohlora_lib.control import DIRECTION_METHODS, RANDOM_LABELS
 from ohlora_lib.judging import JUDGES
+from ohlora_lib.store.samples import CHUNK
 from ohlora_lib.training.finetune.versions import version_options
 
 
@@ -89,6 +90,34 @@ def sources():
             entry["samples"] = max(entry["samples"], found[source]["samples"])
         found[source] = entry
     return found
+
+
+def part_names(source):
+    """Return what tells the files of a generator's samples apart: one "" unless jobs share them."""
+    if config["scatter"]["sample"] == 1:
+        return [""]
+    chunks = -(-sources()[source]["samples"] // CHUNK)
+    parts = min(config["scatter"]["sample"], chunks)
+    return [f"_{part}_of_{parts}" for part in range(1, parts + 1)]
+
+
+def drawn_samples():
+    """Return the output of one job that draws samples: a part goes when all are joined."""
+    path = result("samples/{source}{slice}.parquet")
+    return temp(path) if config["scatter"]["sample"] > 1 else path
+
+
+def sample_parts(wildcards):
+    """Input function: the parts of a generator's samples."""
+    return [
+        result(f"samples/{wildcards.source}{part}.parquet") for part in part_names(wildcards.source)
+    ]
+
+
+def sample_part(wildcards):
+    """Params function: which part of the samples the job draws, from 0, and of how many."""
+    names = part_names(wildcards.source)
+    return [names.index(wildcards.slice), len(names)]
 
 
 def source_of(settings):
@@ -396,7 +425,8 @@ def costs(method):
         return []  # made elsewhere
     if family == "finetune":
         return [result(f"benchmarks/finetune/{key}.tsv")]
-    found = [result(f"benchmarks/draw_samples/{source_of(method_settings(method))}.tsv")]
+    source = source_of(method_settings(method))
+    found = [result(f"benchmarks/draw_samples/{source}{part}.tsv") for part in part_names(source)]
     if family == "vectorfind":
         return [*found, result(f"benchmarks/find_vectors/{key}.tsv")]
     while key:

@@ -5,6 +5,7 @@ wildcard_constraints:
     source=any_of(sources()) or "none",
     vectors=any_of(VECTORFINDS) or "none",
     directions=any_of(DIRECTIONS) or "none",
+    slice=r"_\d+_of_\d+" if config["scatter"]["sample"] > 1 else "(?:)",  # else nothing
 
 
 rule randomise_label:
@@ -36,11 +37,11 @@ rule draw_samples:
     input:
         unpack(sampling_inputs),
     output:
-        samples=result("samples/{source}.parquet"),
+        samples=drawn_samples(),
     log:
-        result("logs/draw_samples/{source}.log"),
+        result("logs/draw_samples/{source}{slice}.log"),
     benchmark:
-        result("benchmarks/draw_samples/{source}.tsv")
+        result("benchmarks/draw_samples/{source}{slice}.tsv")
     priority: LONGEST_PATH
     conda:
         "../envs/torch.yaml"
@@ -51,11 +52,36 @@ rule draw_samples:
         runtime="12h",
     params:
         samples=lambda wildcards: sources()[wildcards.source]["samples"],
+        part=sample_part,
         seed=lookup(dpath="seed", within=config),
         batch_size=lookup(dpath="inference/batch", within=config),
         code=code_digest("ohlora_lib.control.sampling"),
     script:
         "../workflow_scripts/draw_samples.py"
+
+
+if config["scatter"]["sample"] > 1:
+
+    rule join_samples:
+        input:
+            parts=sample_parts,
+        output:
+            samples=result("samples/{source}.parquet"),
+        log:
+            result("logs/join_samples/{source}.log"),
+        benchmark:
+            result("benchmarks/join_samples/{source}.tsv")
+        priority: LONGEST_PATH
+        conda:
+            "../envs/table.yaml"
+        threads: 1
+        resources:
+            mem_mb=500,
+            runtime="1h",
+        params:
+            code=code_digest("ohlora_lib.store.samples"),
+        script:
+            "../workflow_scripts/join_samples.py"
 
 
 rule find_vectors:

@@ -131,6 +131,7 @@ def test_schema_is_strict_and_every_value_is_described():
         (population(truncation_psi=1.5), "populations.original.truncation_psi must be at most 1, not 1.5"),
         (population(images=100), "populations.original.labels.count is 2000, more than populations.original.images (100)"),
         (population(images=3, labels={"count": 2}), "shards is 4, more than"),
+        ({"scatter": {"segment": 5}}, "scatter.segment is 5, more than shards (4)"),
         (population(labels={"count": 3}), "attributes.gender.folds is 5, more than populations.original.labels.count (3)"),
         (population(labels={"csv": "no.csv"}), "populations.original.labels.csv is no.csv, which does not exist"),
         ({"domain": {"annotator": None}}, "populations.original.labels.csv and domain.annotator are both null"),

@@ -45,7 +45,7 @@ from ohlora_lib.networks.property_cnn import OUTPUTS, PropertyCNN, predict
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.store.checkpoints import read_checkpoint, save_checkpoint
-from ohlora_lib.store.samples import iter_samples, read_samples, samples_writer
+from ohlora_lib.store.samples import iter_samples, join_samples, read_samples, samples_writer
 from ohlora_lib.store.tables import read_json, write_json
 
 SIDE, Z, LABEL, W, LAYERS = 32, 10, 2, 16, 8
@@ -278,6 +278,22 @@ def test_more_samples_begin_with_the_same_ones(files, tmp_path):
     assert path.read_bytes() == first
     draw_samples(*arguments, 21, seed=2)
     assert not np.array_equal(read_samples(path, ["w"])["w"], few["w"])
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 3])
+def test_parts_of_several_jobs_join_to_the_same_samples(files, tmp_path, jobs):
+    count = 2 * CHUNK + 5
+    arguments = (files["generator"], files["property_cnn"], files["classifiers"])
+    draw_samples(*arguments, tmp_path / "whole.parquet", count, seed=1)
+    parts = [tmp_path / f"{part}.parquet" for part in range(jobs)]
+    for part, path in enumerate(parts):
+        draw_samples(*arguments, path, count, seed=1, part=(part, jobs))
+    join_samples(parts, tmp_path / "joined.parquet")
+    assert (tmp_path / "joined.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
+    parts[-1].write_bytes(b"cut off")
+    with pytest.raises(InputError, match=f"{jobs - 1}.parquet is not a table of samples"):
+        join_samples(parts, tmp_path / "again.parquet")
+    assert not (tmp_path / "again.parquet").exists()
 
 
 def test_samples_of_the_wrong_networks_are_refused(files, tmp_path):

@@ -1,5 +1,6 @@
 """The stages of a population: images, labels, attributes, filter, segments, scores."""
 
+import hashlib
 import importlib
 from pathlib import Path
 
@@ -36,6 +37,7 @@ from ohlora_lib.store.shards import (
     iter_segments,
     read_ids,
     read_image_shard,
+    shard_bounds,
     write_image_shard,
     write_segment_shard,
 )
@@ -84,6 +86,25 @@ def test_every_row_is_the_same_in_any_number_of_shards(weights, tmp_path, as_pub
     paths, split = made(tmp_path / "3", weights, 3, as_published=as_published)
     assert whole.ids.tolist() == list(range(COUNT)) and same(whole, split)
     assert [len(read_image_shard(path)) for path in paths] == [7, 7, 8]
+
+
+def digests(paths: list[Path]) -> list[str]:
+    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
+
+
+@pytest.mark.parametrize("as_published", [False, True])
+def test_any_split_over_jobs_writes_the_same_shards(weights, tmp_path, as_published):
+    shards = 5
+    options = {"as_published": as_published, "batch_size": 3}
+    paths, _ = made(tmp_path / "1", weights, shards, **options)
+    expected = digests(paths)
+    for jobs in (2, 3, 5):
+        folder = tmp_path / str(jobs)
+        split = [folder / path.name for path in paths]
+        for start, stop in reversed(shard_bounds(shards, jobs)):
+            job = {"population": "original", "count": COUNT, "seed": 7, "shards": shards}
+            generate(weights, split[start:stop], **job, **options)
+        assert digests(split) == expected, jobs
 
 
 def test_an_image_depends_on_its_number_not_on_how_many_are_made(weights, tmp_path):
@@ -588,6 +609,23 @@ def test_the_kept_images_are_segmented_and_no_others(parser, tmp_path):
     assert np.array_equal(found.found, expected.found)
     assert found.class_maps.shape == (5, 224, 224) and len(np.unique(found.class_maps)) > 1
     assert (found.cuts == [0, 0, 32, 32]).all()  # portraits are framed as cuts already
+
+
+def test_any_split_writes_the_same_maps(parser, tmp_path):
+    """Over jobs the same shards; in any number of shards the same rows."""
+    write_table(tmp_path / "kept.parquet", pd.DataFrame({"id": np.arange(0, 20, 3)}))
+    rows = {}
+    for count in (1, 3):
+        images, _ = portraits(tmp_path / f"images{count}", shards=count)
+        together = [tmp_path / f"one{count}" / path.name for path in images]
+        segment(images, tmp_path / "kept.parquet", together, "parser", parser[0])
+        alone = [tmp_path / f"many{count}" / path.name for path in images]
+        for image, path in zip(images, alone, strict=True):
+            segment([image], tmp_path / "kept.parquet", [path], "parser", parser[0])
+        assert digests(together) == digests(alone)
+        rows[count] = next(iter_segments(together, batch=100))
+    assert np.array_equal(rows[1].ids, rows[3].ids)
+    assert np.array_equal(rows[1].class_maps, rows[3].class_maps)
 
 
 def test_a_face_needs_some_skin(parser, monkeypatch):

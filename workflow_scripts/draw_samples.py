@@ -2,7 +2,7 @@
 
 from ohlora_lib.jobs import start_job
 
-start_job(snakemake.log[0], snakemake.threads)
+start_job(snakemake.log[0], snakemake.threads, snakemake.resources.gpu)
 
 from ohlora_lib.control.sampling import draw_samples
 from ohlora_lib.networks.device import default_device
@@ -16,5 +16,6 @@ draw_samples(
     count=snakemake.params.samples,
     seed=derive_seed(snakemake.params.seed, "samples", snakemake.wildcards.source),
     batch_size=snakemake.params.batch_size,
+    part=snakemake.params.part,
     device=default_device(),
 )

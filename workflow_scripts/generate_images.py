@@ -2,7 +2,7 @@
 
 from ohlora_lib.jobs import start_job
 
-start_job(snakemake.log[0], snakemake.threads)
+start_job(snakemake.log[0], snakemake.threads, snakemake.resources.gpu)
 
 from ohlora_lib.networks.device import default_device
 from ohlora_lib.populations.generate import generate
@@ -12,6 +12,7 @@ generate(
     snakemake.output.shards,
     population=snakemake.wildcards.population,
     batch_size=snakemake.params.batch_size,
+    shards=snakemake.params.shards,
     device=default_device(),
     **snakemake.params.recipe,
 )

@@ -2,7 +2,7 @@
 
 from ohlora_lib.jobs import start_job
 
-start_job(snakemake.log[0], snakemake.threads)
+start_job(snakemake.log[0], snakemake.threads, snakemake.resources.gpu)
 
 from pathlib import Path
 

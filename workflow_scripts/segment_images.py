@@ -2,13 +2,15 @@
 
 from ohlora_lib.jobs import start_job
 
-start_job(snakemake.log[0], snakemake.threads)
+start_job(snakemake.log[0], snakemake.threads, snakemake.resources.gpu)
 
 from ohlora_lib.networks.device import default_device
 from ohlora_lib.populations.segment import segment
+from ohlora_lib.store.shards import shard_index
 
+images = {shard_index(path): path for path in snakemake.input.images}
 segment(
-    snakemake.input.images,
+    [images[shard_index(path)] for path in snakemake.output.shards],
     snakemake.input.kept,
     snakemake.output.shards,
     kind=snakemake.params.kind,

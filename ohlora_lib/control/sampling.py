@@ -14,9 +14,8 @@ from ohlora_lib.networks.inference import Synthesizer
 from ohlora_lib.networks.property_cnn import PropertyCNN, predict
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 from ohlora_lib.seeds import rng
-from ohlora_lib.store.samples import samples_writer
+from ohlora_lib.store.samples import CHUNK, part_bounds, samples_writer
 
-CHUNK = 256  # samples held at once
 LEAST = 1e-4  # a probability is kept this far from 0 and 1, so that its log odds stay finite
 
 
@@ -65,6 +64,7 @@ def draw_samples(
     count: int,
     seed: int,
     batch_size: int = 16,
+    part: tuple[int, int] = (0, 1),
     device: str = "cpu",
 ) -> None:
     """Draw pictures of random latents, without style mixing or truncation, and read them.
@@ -77,9 +77,10 @@ def draw_samples(
         classifier_paths: checkpoints of attribute CNNs.
         path: samples to write (`store.samples`): `latent` [L], `w` [D], every output of the
             property CNN under its name, and the log odds of every attribute under its name.
-        count: number of samples.
+        count: number of samples, of all parts together.
         seed: of the latents.
         batch_size: pictures per forward pass.
+        part: which part to draw, from 0, and of how many; `join_samples` puts them together.
         device: torch device name.
 
     Raises:
@@ -90,9 +91,11 @@ def draw_samples(
     reader = load_network(property_cnn_path, PropertyCNN.kind).to(device)
     classifiers = [load_network(each, AttributeCNN.kind).to(device) for each in classifier_paths]
     dim = generator.z_dim + generator.label_dim
-    with samples_writer(path) as append, tqdm(total=count, unit="img", mininterval=5) as progress:
-        for start in range(0, count, CHUNK):
-            latents = random_latents(min(CHUNK, count - start), dim, seed, start)
+    first, stop = part_bounds(count, *part)
+    progress = tqdm(total=stop - first, unit="img", mininterval=5)
+    with samples_writer(path) as append, progress:
+        for start in range(first, stop, CHUNK):
+            latents = random_latents(min(CHUNK, stop - start), dim, seed, start)
             w = map_latents(synthesizer, latents)
             images = synthesizer.from_w(w)
             scores = predict(reader, images)

@@ -12,7 +12,7 @@ from ohlora_lib.networks.inference import Synthesizer, mixed_styles, mixing_cut
 from ohlora_lib.networks.pixels import to_uint8
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 from ohlora_lib.seeds import derive_seed, rng
-from ohlora_lib.store.shards import image_shard, shard_bounds
+from ohlora_lib.store.shards import image_shard, shard_bounds, shard_index
 
 ROWS = 256  # images per append; what is held in memory
 PUBLISHED_BATCH = 4  # of the published generation
@@ -39,9 +39,10 @@ def generate(
     truncation_psi: float = 1.0,
     as_published: bool = False,
     batch_size: int = 16,
+    shards: int | None = None,
     device: str = "cpu",
 ) -> None:
-    """Write images 0..count-1 into the shards `paths`.
+    """Write images 0..count-1 into the shards `paths`, or those of them that belong there.
 
     An image depends on (seed, population, its number) alone: not on the shards, nor on how many are
     made. With `as_published` images come in batches of four that share style mixing (spec section
@@ -49,13 +50,15 @@ def generate(
 
     Args:
         weights: checkpoint of a StyleGAN generator.
-        paths: the shards, in the order of their ids.
+        paths: shards to write, in the order of their ids.
         population: its name.
         count: number of images.
         seed: the run's seed.
         truncation_psi: 1 for none; else it applies to all layers.
         as_published: style mixing with probability 0.9 per batch of four.
         batch_size: images per forward pass (ignored with `as_published`).
+        shards: how many the population has, where `paths` are some of them and named as
+            `shard_name` says; None where they are all.
         device: torch device name.
 
     Raises:
@@ -63,8 +66,12 @@ def generate(
     """
     network = load_network(weights, StyleGANGenerator.kind)
     synthesizer = Synthesizer(network, PUBLISHED_BATCH if as_published else batch_size, device)
-    with tqdm(total=count, desc="images", unit="img", mininterval=5) as progress:
-        for path, (first, stop) in zip(paths, shard_bounds(count, len(paths)), strict=True):
+    bounds = shard_bounds(count, shards or len(paths))
+    if shards is not None:
+        bounds = [bounds[shard_index(path)] for path in paths]
+    total = sum(stop - first for first, stop in bounds)
+    with tqdm(total=total, desc="images", unit="img", mininterval=5) as progress:
+        for path, (first, stop) in zip(paths, bounds, strict=True):
             with image_shard(path) as shard:
                 for start in range(first, stop, ROWS):
                     ids = range(start, min(start + ROWS, stop))

@@ -25,6 +25,7 @@ def segment(
     """Write the class maps of the kept images, one segment shard per image shard.
 
     Images without a face are marked as such, counted in the log, and left out of all scores.
+    A map depends on its picture alone, not on the others or on the shards.
 
     Args:
         image_paths: image shards.
@@ -42,14 +43,14 @@ def segment(
     """
     segmenter = load_segmenter(kind, weights, detector, parsed_at_once, device)
     kept = read_table(filtered)["id"].to_numpy()
-    faceless = 0
-    with tqdm(total=len(kept), desc="segments", unit="img", mininterval=5) as progress:
-        for source, path in zip(image_paths, paths, strict=True):
-            ids = np.intersect1d(kept, read_ids([source]))
+    wanted = [np.intersect1d(kept, read_ids([source])) for source in image_paths]
+    count, faceless = sum(map(len, wanted)), 0
+    with tqdm(total=count, desc="segments", unit="img", mininterval=5) as progress:
+        for source, ids, path in zip(image_paths, wanted, paths, strict=True):
             with segment_shard(path) as shard:
                 for rows in iter_images([source], ids, batch_size):
                     found = segmenter.segment(rows.images)
                     shard.append(rows.ids, found.class_maps, found.cuts, found.found)
                     faceless += int((~found.found).sum())
                     progress.update(len(rows))
-    print(f"{faceless} of {len(kept)} images without a face")
+    print(f"{faceless} of {count} images without a face")

@@ -15,9 +15,11 @@ import pyarrow.parquet as pq
 
 from ohlora_lib.errors import InputError
 from ohlora_lib.store.atomic import atomic_path
+from ohlora_lib.store.shards import shard_bounds
 from ohlora_lib.store.tables import REBUILD
 
 Columns = dict[str, np.ndarray]  # float32, [N] or [N, D]
+CHUNK = 256  # samples drawn, written and held at once
 
 
 @contextlib.contextmanager
@@ -59,6 +61,29 @@ def iter_samples(path: str | Path, columns: Sequence[str]) -> Iterator[Columns]:
             path, columns, lambda file, index=index: file.read_row_group(index, list(columns))
         )
         yield {name: _values(table.column(name)) for name in columns}
+
+
+def part_bounds(count: int, part: int, parts: int) -> tuple[int, int]:
+    """Return the first sample of a part and the one behind it; parts meet where chunks do.
+
+    Raises:
+        ValueError: there are fewer chunks than parts.
+    """
+    edges = shard_bounds(-(-count // CHUNK), parts)[part]
+    return edges[0] * CHUNK, min(edges[1] * CHUNK, count)
+
+
+def join_samples(paths: Sequence[str | Path], path: str | Path) -> None:
+    """Write the rows of several files into one: the same bytes as if drawn by one job.
+
+    Raises:
+        InputError: a file is missing or damaged.
+    """
+    names = _read(Path(paths[0]), [], lambda file: file.schema_arrow.names)
+    with samples_writer(path) as append:
+        for part in paths:
+            for columns in iter_samples(part, names):
+                append(columns)
 
 
 def read_samples(path: str | Path, columns: Sequence[str], rows: int | None = None) -> Columns:

@@ -76,6 +76,16 @@ def shard_bounds(count: int, shards: int) -> list[tuple[int, int]]:
     return list(zip(edges[:-1], edges[1:], strict=True))
 
 
+def shard_name(index: int) -> str:
+    """Return the file name of a population's shard `index`, from 0."""
+    return f"shard-{index:05d}.parquet"
+
+
+def shard_index(path: str | Path) -> int:
+    """Return which shard a file is, by its name; the inverse of `shard_name`."""
+    return int(Path(path).stem.removeprefix("shard-"))
+
+
 class ShardWriter:
     """Appends batches of rows to one shard; use through `image_shard` or `segment_shard`."""
 
