@@ -19,7 +19,7 @@ _held: list[int] = []  # file descriptors; the locks go when the process ends, h
 
 
 def count_gpus() -> int:
-    """Return the number of NVIDIA cards of this machine, without waking CUDA; 0 without a driver."""
+    """Return the number of NVIDIA cards, without waking CUDA; 0 without a driver."""
     try:
         listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
@@ -28,7 +28,7 @@ def count_gpus() -> int:
 
 
 def take_gpus(number: int, folder: Path = LOCKS) -> None:
-    """Take cards for as long as this process lives, and show CUDA no others; waits until some are free.
+    """Take cards for as long as this process lives and show CUDA no others; waits for free ones.
 
     Call it before torch asks for a GPU. Nothing is taken where a scheduler has chosen already (it
     sets CUDA_VISIBLE_DEVICES), nor where there is no card. Fewer than `number` are taken where the

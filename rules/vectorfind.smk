@@ -5,7 +5,7 @@ wildcard_constraints:
     source=any_of(sources()) or "none",
     vectors=any_of(VECTORFINDS) or "none",
     directions=any_of(DIRECTIONS) or "none",
-    part=r"_\d+_of_\d+" if config["scatter"]["sample"] > 1 else "",
+    part=r"_\d+_of_\d+" if config["scatter"]["sample"] > 1 else ".{0}",
 
 
 rule randomise_label:
