@@ -5,9 +5,9 @@ for part, paths in scattered("segment", "segments").items():
 
     rule:
         name:
-            f"segment_images{part}"
+            f"segment_images{part}".replace("{shard}", "shard")
         input:
-            images=image_shards,
+            images=segmented_images,
             kept=result("{population}/filtered.parquet"),
             weights=lookup(dpath="domain/segmenter/weights", within=config),
         output:

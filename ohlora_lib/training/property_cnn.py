@@ -138,12 +138,12 @@ def train_property_cnn(
                     f"{state_directory}"
                 )
             history.append({"epoch": epoch, "train_loss": train_loss, **found})
-            print(_status(history[-1], options.epochs, network.outputs), flush=True)
             reached = "loss_without_background_std"
             if not best_epoch or found[reached] < history[best_epoch - 1][reached]:
                 best_epoch = epoch
                 best.load_state_dict(network.state_dict())
             if ranks.first:
+                print(_status(history[-1], options.epochs, network.outputs), flush=True)
                 state.save(epoch, {"best_epoch": best_epoch, "history": history})
     calibrate(best, images[train_rows], scores[train_rows])
     return Trained(best, best_epoch, history)
