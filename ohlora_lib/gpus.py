@@ -28,7 +28,7 @@ def count_gpus() -> int:
 
 
 def take_gpus(number: int, folder: Path = LOCKS) -> None:
-    """Take cards for as long as this process lives, and show CUDA no others; waits for free ones.
+    """Take cards for as long as this process lives and show CUDA no others; waits for free ones.
 
     Call it before torch asks for a GPU. Nothing is taken where a scheduler has chosen already (it
     sets CUDA_VISIBLE_DEVICES), nor where there is no card. Fewer than `number` are taken where the

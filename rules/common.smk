@@ -99,15 +99,24 @@ def shards(population, kind):
 def scattered(stage, kind):
     """Return the jobs that write a population's shards: what tells each apart, and its shards.
 
-    One job, named "", unless `scatter` has more. A rule's outputs are fixed, so that each of several
-    jobs has a rule of its own.
+    One job, "", unless `scatter` has more. What a rule writes is fixed, so that several jobs have a
+    rule each; a job per shard is one rule with a wildcard, with which Snakemake is faster.
     """
     jobs = config["scatter"][stage]
+    if 1 < jobs == config["shards"]:
+        return {"_{shard}": [result(f"{{population}}/{kind}/shard-{{shard}}.parquet")]}
     paths = shards("{population}", kind)
     return {
         f"_{number}_of_{jobs}" if jobs > 1 else "": paths[start:stop]
         for number, (start, stop) in enumerate(shard_bounds(len(paths), jobs), start=1)
     }
+
+
+def segmented_images(wildcards):
+    """Input function: the image shards that a job segments some or all of."""
+    if "shard" in wildcards.keys():
+        return [result(f"{wildcards.population}/images/shard-{wildcards.shard}.parquet")]
+    return image_shards(wildcards)
 
 
 def image_shards(wildcards):

@@ -23,9 +23,9 @@ rule finetune_adversarial:
     priority: LONGEST_PATH
     conda:
         "../envs/torch.yaml"
-    threads: 1
+    threads: finetune_gpus
     resources:
-        gpu=1,
+        gpu=finetune_gpus,
         mem_mb=3000,
         runtime="24h",
     params:

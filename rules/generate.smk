@@ -5,7 +5,7 @@ for part, paths in scattered("generate", "images").items():
 
     rule:
         name:
-            f"generate_images{part}"
+            f"generate_images{part}".replace("{shard}", "shard")
         input:
             weights=generator_weights,
         output:

@@ -4,19 +4,21 @@ from dataclasses import asdict
 from ohlora_lib.control import DIRECTION_METHODS, RANDOM_LABELS
 from ohlora_lib.judging import JUDGES
 from ohlora_lib.store.samples import CHUNK
+from ohlora_lib.training.finetune.options import check_processes
 from ohlora_lib.training.finetune.versions import version_options
 
 
 def reader_options(network):
     """Return how the property or hairstyle CNN is trained."""
-    return {key: value for key, value in config[network].items() if key != "population"}
+    other = ("population", "gpus")
+    return {key: value for key, value in config[network].items() if key not in other}
 
 
 def finetunes():
     """Return the settings of every fine-tune: the configured ones, and the published recipes."""
     chosen = config["finetune"]
     published = {
-        f"{name}_published": {**settings, "recipe": "published", "options": {}}
+        f"{name}_published": {**settings, "recipe": "published", "options": {}, "gpus": 1}
         for name, settings in chosen.items()
     }
     return {**chosen, **published}
@@ -32,6 +34,16 @@ def finetune_options(version):
         )
     except ValueError as error:
         sys.exit(f"error: config.yaml, finetune.{version}.options: {error}")
+
+
+def finetune_gpus(wildcards):
+    """Return the processes that train a fine-tune together, each on a GPU of its own."""
+    gpus = FINETUNES[wildcards.version]["gpus"]
+    try:
+        check_processes(finetune_options(wildcards.version), gpus)
+    except ValueError as error:
+        sys.exit(f"error: config.yaml, finetune.{wildcards.version}.gpus is {gpus}: {error}")
+    return gpus
 
 
 def finetune_names(objective):

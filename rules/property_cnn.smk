@@ -17,9 +17,9 @@ rule train_property_cnn:
     priority: LONGEST_PATH
     conda:
         "../envs/torch.yaml"
-    threads: 1
+    threads: config["property_cnn"]["gpus"]
     resources:
-        gpu=1,
+        gpu=config["property_cnn"]["gpus"],
         mem_mb=3000,
         runtime="8h",
     params:
@@ -106,6 +106,11 @@ use rule train_property_cnn as train_hairstyle_cnn with:
         result("logs/train_hairstyle_cnn.log"),
     benchmark:
         result("benchmarks/train_hairstyle_cnn.tsv")
+    threads: config["hairstyle_cnn"]["gpus"]
+    resources:
+        gpu=config["hairstyle_cnn"]["gpus"],
+        mem_mb=3000,
+        runtime="8h",
     params:
         state=result("state/hairstyle_cnn"),
         population=lookup(dpath="hairstyle_cnn/population", within=config),

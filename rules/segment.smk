@@ -5,10 +5,10 @@ for part, paths in scattered("segment", "segments").items():
 
     rule:
         name:
-            f"segment_images{part}"
+            f"segment_images{part}".replace("{shard}", "shard")
         input:
             unpack(segmenter_weights),
-            images=image_shards,
+            images=segmented_images,
             kept=result("{population}/filtered.parquet"),
         output:
             shards=paths,

@@ -1,8 +1,9 @@
 """Rules finetune_*: one version of the fine-tuned generator."""
 
-from ohlora_lib.jobs import start_job
+from ohlora_lib.jobs import share_training, start_job
 
 start_job(snakemake.log[0], snakemake.threads, snakemake.resources.gpu)
+share_training(snakemake.resources.gpu)
 
 from ohlora_lib.networks.device import default_device
 from ohlora_lib.training.finetune.job import finetune

@@ -1,8 +1,9 @@
 """Rule train_property_cnn: the network that tells property scores, or the hairstyle."""
 
-from ohlora_lib.jobs import start_job
+from ohlora_lib.jobs import share_training, start_job
 
 start_job(snakemake.log[0], snakemake.threads, snakemake.resources.gpu)
+share_training(snakemake.resources.gpu)
 
 from ohlora_lib.networks import network_class
 from ohlora_lib.networks.device import default_device

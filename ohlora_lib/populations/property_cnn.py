@@ -13,6 +13,7 @@ from ohlora_lib.seeds import derive_seed
 from ohlora_lib.store.shards import iter_images
 from ohlora_lib.store.tables import REBUILD, read_table, write_json, write_table
 from ohlora_lib.training import property_cnn
+from ohlora_lib.training.distributed import Ranks
 from ohlora_lib.training.property_cnn import PropertyOptions, agreement
 
 Network = type[PropertyCNN] | type[HairstyleCNN]
@@ -94,6 +95,8 @@ def train_property_cnn(
     trained = property_cnn.train_property_cnn(
         images, scores, train_rows, validation_rows, training, stream, state_directory, kind, device
     )
+    if not Ranks(device).first:
+        return
     provenance = {
         "population": population,
         "images": {"train": len(train_rows), "validation": len(validation_rows)},

@@ -1,5 +1,6 @@
 """Trains the property and hairstyle score CNNs on segmentation scores (spec 5.2, 5.4)."""
 
+import contextlib
 import copy
 import hashlib
 import math
@@ -13,6 +14,7 @@ from ohlora_lib.errors import InputError
 from ohlora_lib.networks.pixels import to_float
 from ohlora_lib.networks.property_cnn import HairstyleCNN, PropertyCNN, predict
 from ohlora_lib.seeds import derive_seed, rng
+from ohlora_lib.training.distributed import Ranks
 from ohlora_lib.training.state import TrainingState, locked
 
 UNSTABLE = "background_std"  # left out of the loss that stops a training
@@ -70,7 +72,8 @@ def train_property_cnn(
 ) -> Trained:
     """Train until the validation loss stops falling; resumes from `state_directory` after a kill.
 
-    The best epoch's network is then calibrated, see `calibrate`. No flips: pose has a sign, and
+    Several processes end with the same network (see `training.distributed`). The best epoch's
+    network is then calibrated, see `calibrate`. No flips: pose has a sign, and
     mirrored pictures taught the hairstyle more slowly (.73 instead of .76 after ten epochs).
 
     Args:
@@ -90,7 +93,9 @@ def train_property_cnn(
         FloatingPointError: the loss is not finite; the last good state is kept.
     """
     scores = scores.astype(np.float32)
-    with torch.random.fork_rng(), locked(state_directory):
+    ranks = Ranks(device)
+    lock = locked(state_directory) if ranks.first else contextlib.nullcontext()
+    with torch.random.fork_rng(), lock:
         torch.manual_seed(derive_seed(seed, "weights"))
         network = kind(images.shape[1]).to(device)
         for rows, purpose in ((train_rows, "learn from"), (validation_rows, "validate on")):
@@ -103,6 +108,7 @@ def train_property_cnn(
                 )
         best = copy.deepcopy(network).eval()
         optimizer = torch.optim.AdamW(network.parameters(), options.learning_rate, fused=True)
+        ranks.spread(network, optimizer)
         data = hashlib.sha256()
         for array in (images, scores, train_rows, validation_rows):
             data.update(np.ascontiguousarray(array))
@@ -122,22 +128,23 @@ def train_property_cnn(
         while epoch < options.epochs and epoch - best_epoch <= options.patience:
             epoch += 1
             train_loss = _train_epoch(
-                network, optimizer, images, scores, train_rows, options, epoch, seed
+                network, optimizer, images, scores, train_rows, options, epoch, seed, ranks
             )
             answers = predict(network, images[validation_rows])
-            found = validate(network.outputs, scores[validation_rows], answers)
+            found = ranks.agree(validate(network.outputs, scores[validation_rows], answers))
             if not np.isfinite([train_loss, found["loss"]]).all():
                 raise FloatingPointError(
                     f"the loss is not finite in epoch {epoch}; the state before it is in "
                     f"{state_directory}"
                 )
             history.append({"epoch": epoch, "train_loss": train_loss, **found})
-            print(_status(history[-1], options.epochs, network.outputs), flush=True)
             reached = "loss_without_background_std"
             if not best_epoch or found[reached] < history[best_epoch - 1][reached]:
                 best_epoch = epoch
                 best.load_state_dict(network.state_dict())
-            state.save(epoch, {"best_epoch": best_epoch, "history": history})
+            if ranks.first:
+                print(_status(history[-1], options.epochs, network.outputs), flush=True)
+                state.save(epoch, {"best_epoch": best_epoch, "history": history})
     calibrate(best, images[train_rows], scores[train_rows])
     return Trained(best, best_epoch, history)
 
@@ -218,6 +225,7 @@ def _train_epoch(
     options: PropertyOptions,
     epoch: int,
     seed: int,
+    ranks: Ranks,
 ) -> float:
     """Pass once over the rows and return the mean squared error over all scores there are."""
     stream = derive_seed(seed, "epoch", epoch)
@@ -231,16 +239,19 @@ def _train_epoch(
         done = (epoch - 1 + start / len(order)) / options.epochs
         for group in optimizer.param_groups:
             group["lr"] = 0.5 * options.learning_rate * (1 + math.cos(math.pi * done))
-        wanted = torch.from_numpy(scores[part]).to(device)
+        scored = int(np.isfinite(scores[part]).sum())
+        own = part[ranks.rows(len(part))]
+        wanted = torch.from_numpy(scores[own]).to(device)
         known = wanted.isfinite()
-        errors = (network(to_float(images[part], device)) - wanted)[known].square()
-        loss = errors.sum() / max(errors.numel(), 1)
+        errors = (network(to_float(images[own], device)) - wanted)[known].square()
+        # gradients are averaged over processes, but the mean is over all scores
+        loss = ranks.number * errors.sum() / max(scored, 1)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
         total += errors.sum().item()
-        count += errors.numel()
-    return total / count
+        count += scored
+    return ranks.number * ranks.mean({"total": total})["total"] / count
 
 
 def _status(row: dict, epochs: int, outputs: tuple[str, ...]) -> str:

@@ -30,6 +30,8 @@ from ohlora_lib.training.finetune.options import FinetuneOptions
 class AdversarialObjective:
     """Non-saturating logistic loss with R1, the discriminator seeing the label one way or another.
 
+    Of several processes each draws the whole batch's random numbers and learns from its own rows.
+
     Args:
         material: with a discriminator, unless that of three crops is asked for.
         options: see `FinetuneOptions`.
@@ -49,6 +51,8 @@ class AdversarialObjective:
         self.g_optimizer = generator_optimizer(self.generator, options, beta)
         self.d_optimizer = other_optimizer(self.learning, options, beta)
         self.optimizers = {"generator": self.g_optimizer, "discriminator": self.d_optimizer}
+        self.ranks = material.ranks
+        self.ranks.spread(self.discriminator, *self.optimizers.values())
         self.last_g: float | None = None
         self.told = ("loss_d", "loss_g", "real_above_fake", "d_steps", "g_steps")
         if options.auxiliary:
@@ -90,9 +94,11 @@ class AdversarialObjective:
 
     def _discriminator_step(self, real: Tensor, own: Tensor, step: int) -> dict[str, float]:
         options = self.options
-        wanted = requested_labels(own, options)
+        wanted, z = requested_labels(own, options), self._latents(len(own))
+        rows = self.ranks.rows(len(own))
+        real, own, wanted = real[rows], own[rows], wanted[rows]
         with torch.no_grad():
-            fake, _ = draw_faces(self.generator, self._latents(len(real)), wanted, options)
+            fake, _ = draw_faces(self.generator, z[rows], wanted, options)
         penalised = step % options.r1_every == 0
         real = real.detach().requires_grad_(penalised)
         logit, scores = self._judge(real, own)
@@ -111,21 +117,22 @@ class AdversarialObjective:
         self.d_optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.d_optimizer.step()
-        return losses
+        return self.ranks.mean(losses)
 
     def _generator_step(self, own: Tensor) -> dict[str, float]:
         options = self.options
         wanted, z = requested_labels(own, options), self._latents(len(own))
-        fake, w = draw_faces(self.generator, z, wanted, options)
+        rows = self.ranks.rows(len(own))
+        fake, w = draw_faces(self.generator, z[rows], wanted[rows], options)
         for parameter in self.learning:
             parameter.requires_grad_(False)
-        logit, scores = self._judge(fake, wanted)
+        logit, scores = self._judge(fake, wanted[rows])
         for parameter in self.learning:
             parameter.requires_grad_(True)
         loss = F.softplus(-logit).mean()
         losses = {"loss_g": loss.item()}
         if options.auxiliary:
-            obeyed = F.mse_loss(scores, wanted)
+            obeyed = F.mse_loss(scores, wanted[rows])
             losses["loss_obeyed"] = obeyed.item()
             loss = loss + options.auxiliary * obeyed
         if self.readers:
@@ -134,11 +141,11 @@ class AdversarialObjective:
             loss = loss + options.attribute_weight * attributes
         if options.content:
             same = wanted if options.content_label else None
-            content = content_loss(w, z, self.material.base, same)
+            content = content_loss(w, z, self.material.base, same, rows)
             losses["loss_content"] = content.item()
             loss = loss + options.content * content
         generator_step(self.g_optimizer, loss, options)
-        return losses
+        return self.ranks.mean(losses)
 
     def _judge(self, images: Tensor, label: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return logits [N, 1] and, with a second head, the scores it tells [N, K]."""

@@ -71,9 +71,15 @@ def read_scores(judge: PropertyCNN, images: Tensor, names: tuple[str, ...]) -> T
 
 
 def content_loss(
-    w: Tensor, z: Tensor, base: StyleGANGenerator, label: Tensor | None = None
+    w: Tensor,
+    z: Tensor,
+    base: StyleGANGenerator,
+    label: Tensor | None = None,
+    rows: slice = slice(None),
 ) -> Tensor:
     """How far w is from that of the starting generator, in units of that one's variance.
+
+    The variance is that of all z; w may be of some rows of z only.
 
     The starting generator is given `label` if it takes labels of that width; else average scores
     (zeros), or none.
@@ -82,7 +88,7 @@ def content_loss(
         if label is None or label.shape[1] != base.label_dim:
             label = torch.zeros(len(z), base.label_dim, device=z.device)
         start = base.mapping(z, label if base.label_dim else None)
-    return (w - start).square().mean() / start.var(dim=0).mean()
+    return (w - start[rows]).square().mean() / start.var(dim=0).mean()
 
 
 def attribute_loss(

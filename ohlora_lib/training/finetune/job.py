@@ -14,11 +14,12 @@ from ohlora_lib.networks.stylegan_discriminator import StyleGANDiscriminator
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 from ohlora_lib.seeds import derive_seed
 from ohlora_lib.store.checkpoints import read_checkpoint
+from ohlora_lib.training.distributed import Ranks
 from ohlora_lib.training.finetune.conditioning import conditional_generator
 from ohlora_lib.training.finetune.faces import read_faces
 from ohlora_lib.training.finetune.loop import train_finetune
 from ohlora_lib.training.finetune.objective import Material, Objective
-from ohlora_lib.training.finetune.options import FinetuneOptions
+from ohlora_lib.training.finetune.options import FinetuneOptions, check_processes
 
 # Imported only when needed, so that a job's code digest covers its own objective and no other.
 OBJECTIVES = {
@@ -62,7 +63,12 @@ def finetune(
         options: see `FinetuneOptions`.
         seed: the run's seed.
         device: torch device name.
+
+    Raises:
+        ValueError: torchrun started more processes than these options allow.
     """
+    ranks = Ranks(device)
+    check_processes(options, ranks.number)
     stream = derive_seed(seed, "finetune", name)
     torch.manual_seed(stream)
     base = load_network(generator, StyleGANGenerator.kind).to(device)
@@ -73,6 +79,7 @@ def finetune(
         base=base.requires_grad_(False),
         property_cnn=load_network(property_cnn, PropertyCNN.kind).to(device),
         device=device,
+        ranks=ranks,
     )
     if discriminator is not None:
         material.discriminator = load_network(discriminator, StyleGANDiscriminator.kind)
@@ -80,6 +87,8 @@ def finetune(
     material.attribute_cnns = [cnn.to(device) for cnn in cnns]
     objective = make_objective(material, options, stream)
     trained = train_finetune(objective, material, options, state, stream)
+    if not ranks.first:
+        return
     folder = Path(folder)
     provenance = {
         "name": name,

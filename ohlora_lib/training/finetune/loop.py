@@ -1,5 +1,6 @@
 """The training loop of every fine-tune: log, samples, protocol checks, resume, early stop."""
 
+import contextlib
 import copy
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -80,13 +81,14 @@ def train_finetune(
         "judge": tensors_digest(checker.state_dict()),
         "faces": [len(material.faces.ids), float(material.faces.labels.sum())],
     }
-    with locked(state_directory):
+    ranks = material.ranks
+    with locked(state_directory) if ranks.first else contextlib.nullcontext():
         optimizers = {f"optimizer_{key}": value for key, value in objective.optimizers.items()}
         state = TrainingState(state_directory, settings, modules, optimizers)
         rates = _rates(optimizers)
         first, info = state.restore()
         info = info or {"best": None, "epoch": -1, "since": 0, "check": {}}
-        log = CsvLog(state_directory / "log.csv", first)
+        log = CsvLog(state_directory / "log.csv", first) if ranks.first else None
         progress = tqdm(total=options.steps, initial=first, desc="finetune", mininterval=5)
         sums: dict[str, list[float]] = {}
         for step in range(first, options.steps):
@@ -111,6 +113,7 @@ def train_finetune(
             generator = averages["generator"].module
             latents = _latents(averages, material, seed)
             check = protocol_check(generator, checker, latents[:CHECKED_LATENTS], options)
+            check = ranks.agree(check)
             score = min(check[f"corr_{name}"] for name in CONTROLLED)
             better = info["best"] is None or score > info["best"] or not options.keep_best
             info["since"] = 0 if better else info["since"] + 1
@@ -121,8 +124,10 @@ def train_finetune(
             means = {
                 key: float(np.mean(sums[key])) if key in sums else "" for key in objective.told
             }
-            log.add(epoch=epoch, step=done, **means, **check)
             sums = {}
+            if not ranks.first:
+                continue
+            log.add(epoch=epoch, step=done, **means, **check)
             sample = sample_grid(generator, latents[:SAMPLED_LATENTS], options)
             write_picture(state_directory / "samples" / f"epoch-{epoch:04d}.png", sample)
             state.save(done, info)

@@ -1,7 +1,7 @@
 """What the three objectives have in common: the networks they are given and how they are asked."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -12,6 +12,7 @@ from ohlora_lib.networks.attribute_cnn import AttributeCNN
 from ohlora_lib.networks.property_cnn import PropertyCNN
 from ohlora_lib.networks.stylegan_discriminator import StyleGANDiscriminator
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
+from ohlora_lib.training.distributed import Ranks
 from ohlora_lib.training.finetune.conditioning import generator_groups
 from ohlora_lib.training.finetune.faces import Faces
 from ohlora_lib.training.finetune.options import FinetuneOptions
@@ -28,6 +29,7 @@ class Material:
     discriminator: StyleGANDiscriminator | None = None  # to start from; adversarial objectives only
     attribute_cnns: Sequence[AttributeCNN] = ()  # of options.attributes
     device: str = "cpu"
+    ranks: Ranks = field(default_factory=Ranks)  # the processes that train together
 
 
 class Objective(Protocol):

@@ -73,3 +73,20 @@ class FinetuneOptions:
     mean_weight: float = 0.2  # weight of mu squared
     variance_weight: float = 0.05  # weight of (log variance) squared
     swap_labels: float = 0.75  # share of pictures whose label is another one than their own
+
+
+def check_processes(options: FinetuneOptions, processes: int) -> None:
+    """Refuse several processes where they would not learn what one learns.
+
+    Raises:
+        ValueError: says what is in the way.
+    """
+    if processes == 1:
+        return
+    if options.objective != "adversarial":
+        raise ValueError("only adversarial fine-tunes (v1, v4, v5_1, v5_3, v8) can share a batch")
+    if options.batch % processes:
+        raise ValueError(f"a batch of {options.batch} cannot be shared equally by {processes}")
+    for name in ("style_mixing", "fresh_noise", "judge_dropout", "clip"):
+        if getattr(options, name):
+            raise ValueError(f"processes that share a batch cannot have {name}, as published")
