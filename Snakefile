@@ -58,6 +58,10 @@ localrules:
     plot_training_curves,
     plot_search_cost,
     plot_concept,
+    fetch_weights,
+    adopt_generator,
+    record_run,
+    compare,
 
 
 rule all:

@@ -2,10 +2,6 @@
 # converted once. A run that lacks some stops before any job, see require_weights.
 
 
-localrules:
-    fetch_weights,
-
-
 rule fetch_weights:
     output:
         file=f"{FOLDER}/downloads/{{download}}",

@@ -41,17 +41,21 @@ def test_environment_agrees_with_the_project(path):
 
 
 def rules() -> dict[str, str]:
-    """Return the text of every rule that does something; one made from another has that one's."""
+    """Return the text of every rule that does something; one made from another has that one's.
+
+    Rules that are made in a loop, one per part of a population, count once.
+    """
     found = {}
     for path in [ROOT / "Snakefile", *sorted((ROOT / "rules").glob("*.smk"))]:
-        for block in re.split(r"\n(?=(?:use )?rule )", path.read_text())[1:]:
-            parent, name = re.match(r"(?:use rule (\w+) as|rule) (\w+)", block).groups()
+        for block in re.split(r"\n(?= *(?:use )?rule[ :])", path.read_text())[1:]:
+            parent, name = re.match(r" *(?:use rule (\w+) as|rule) ?(\w*)", block).groups()
+            name = name or re.search(r'f"(\w+)\{part\}"', block)[1]
             found[name] = block if parent is None else found[parent]
     return {name: block for name, block in found.items() if "script:" in block}
 
 
 def gpu_rules() -> set[str]:
-    return {name for name, block in rules().items() if re.search(r"^        gpu=", block, re.M)}
+    return {name for name, block in rules().items() if re.search(r"^ +gpu=", block, re.M)}
 
 
 def local_rules() -> set[str]:
