@@ -517,8 +517,9 @@ function fillTable(table) {
 function renderFinished() {
   const { attributes, images } = state.status;
   const skipped = Object.values(attributes).reduce((sum, item) => sum + item.skipped, 0);
-  $("finished-text").textContent = `${amount(images)} pictures, every question answered`
-    + (skipped ? `, ${amount(skipped)} of them skipped (a picture counts once none of its questions is skipped). ` : ". ")
+  const missing = skipped === 1 ? "1 was skipped, and its picture is" : `${amount(skipped)} were skipped, and their pictures are`;
+  $("finished-text").textContent = `Every question on ${amount(images)} pictures has an answer`
+    + (skipped ? `; ${missing} not among the labels yet. ` : ". ")
     + `The labels are in ${state.session.csv}; name that file as labels.csv of ${state.session.population} in the configuration.`;
   fillTable($("finished-table"));
   $("review").disabled = !skipped;
