@@ -71,7 +71,7 @@ def status(answers: Answers, task: Task) -> dict[str, Any]:
     repeats = sum(
         answers.value((step.id, step.attribute), repeat=True) is None
         for step in task.steps
-        if step.repeat
+        if step.repeat and known[step.attribute].get(step.id) != SKIP  # skipped ones come once
     )
     left = sum(count["open"] for count in counts.values()) + repeats
     return {
