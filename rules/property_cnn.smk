@@ -97,6 +97,7 @@ rule plot_property_cnn:
 use rule train_property_cnn as train_hairstyle_cnn with:
     input:
         images=shards(config["hairstyle_cnn"]["population"], "images"),
+        segments=shards(config["hairstyle_cnn"]["population"], "segments"),
         scores=result(f"{config['hairstyle_cnn']['population']}/all_scores_v2.csv"),
     output:
         weights=result("hairstyle_cnn/hairstyle_cnn.safetensors"),

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ohlora_lib.networks.hair_texture import HairTexture
 from ohlora_lib.networks.pixels import full_batches, to_float
 
 PUBLISHED_RESOLUTION = 256
@@ -168,73 +169,17 @@ class PropertyBranch(ScoreConvolutions):
         return self.fc_final(self.fc1(self.convolved(image)))
 
 
-class TextureConvolutions(nn.Module):
-    """The hairstyle network's sub-network below 256 pixels, where a strand is a pixel or two wide.
-
-    The score compares brightness with that of neighbours 8 of 224 pixels away. Such differences are
-    computed beforehand, and their logarithms join the colours; averages, not maxima, follow the
-    convolutions, as the score is a mean. With maxima and colours alone the same training reached
-    a correlation of .71 instead of .79.
-
-    Args:
-        layout: what it looks at.
-        resolution: side of the whole picture in pixels, a multiple of 32.
-        conv_dropout: probability that a channel is dropped after a convolution.
-    """
-
-    WIDTHS = (24, 24, 32, 48)
-    AVERAGED = (2, 3, 4)  # numbers of the convolutions that averages over 2x2 follow
-
-    def __init__(self, layout: Layout, resolution: int, conv_dropout: float = 0.05) -> None:
-        super().__init__()
-        self.resolution = resolution
-        self.distance = max(round(8 / 224 * resolution), 1)
-        self.top, self.bottom, self.left, self.right = (
-            int(fraction * resolution) for fraction in layout.crop
-        )
-        height, width = self.bottom - self.top, self.right - self.left
-        channels = 6
-        for i, wider in enumerate(self.WIDTHS, start=1):
-            convolution = nn.Conv2d(channels, wider, 3, padding=1)
-            nn.init.kaiming_normal_(convolution.weight, a=0.01)
-            nn.init.zeros_(convolution.bias)
-            parts = [convolution, nn.LeakyReLU(0.01, inplace=True), nn.Dropout2d(conv_dropout)]
-            if i in self.AVERAGED:
-                parts.append(nn.AvgPool2d(2))
-                height, width = height // 2, width // 2
-            self.add_module(f"conv{i}", nn.Sequential(*parts))
-            channels = wider
-        self.features = channels * height * width
-
-    def convolved(self, image: Tensor) -> Tensor:
-        """See `ScoreConvolutions.convolved`."""
-        side = self.resolution
-        if image.ndim != 4 or image.shape[1:] != (3, side, side):
-            raise ValueError(f"image must be [N, 3, {side}, {side}], got {list(image.shape)}")
-        image = image[:, :, self.top : self.bottom, self.left : self.right]
-        brightness = 127.5 * image.mean(dim=1, keepdim=True)
-        far, (rows, columns) = self.distance, brightness.shape[2:]
-        around = F.pad(brightness, (far, far, 0, far), mode="replicate")
-        steps = [  # to the pixels below, at the left and at the right
-            brightness - around[:, :, down : down + rows, right : right + columns]
-            for down, right in ((far, far), (0, 0), (0, 2 * far))
-        ]
-        steps = [torch.log(step.abs() + 5) - 2.5 for step in steps]  # 5: as in the score
-        x = torch.cat([image, *steps], dim=1).contiguous(memory_format=torch.channels_last)
-        for i in range(1, len(self.WIDTHS) + 1):
-            x = self.get_submodule(f"conv{i}")(x)
-        return x.flatten(1)
-
-
 class HairstyleCNN(nn.Module):
-    """Two sub-networks, left and right of the chin, that tell together how curly hair is.
+    """Tells how curly hair is from the lower half of a picture.
 
-    The hairstyle score CNN of the third project, with its parameter names (spec section 5.4).
+    At 256 pixels and above the hairstyle score CNN of the third project, with its parameter names
+    (spec section 5.4): two sub-networks, left and right of the chin. Below, `HairTexture`, which
+    also learns where hair is (`learns_hair`).
 
     Args:
         resolution: image side in pixels, a multiple of 32.
-        conv_dropout: probability that a channel is dropped after a convolution.
-        dropout: probability that a feature is dropped after fc1.
+        conv_dropout: probability that a channel is dropped after a convolution; none below 256.
+        dropout: probability that a feature is dropped after fc1; none below 256.
     """
 
     kind: ClassVar[str] = "hairstyle_cnn"
@@ -247,10 +192,15 @@ class HairstyleCNN(nn.Module):
             "conv_dropout": conv_dropout,
             "dropout": dropout,
         }
-        small = resolution < PUBLISHED_RESOLUTION
-        convolutions = TextureConvolutions if small else ScoreConvolutions
-        self.bottom_left_cnn = convolutions(HAIRSTYLE_LEFT, resolution, conv_dropout)
-        self.bottom_right_cnn = convolutions(HAIRSTYLE_RIGHT, resolution, conv_dropout)
+        self.learns_hair = resolution < PUBLISHED_RESOLUTION
+        if self.learns_hair:
+            self.texture = HairTexture(resolution)
+            self.fc_final = nn.Linear(1, 1)  # from the score's unit to standard deviations
+            nn.init.constant_(self.fc_final.weight, 4.0)  # scores spread by about a quarter
+            nn.init.constant_(self.fc_final.bias, -2.0)
+            return
+        self.bottom_left_cnn = ScoreConvolutions(HAIRSTYLE_LEFT, resolution, conv_dropout)
+        self.bottom_right_cnn = ScoreConvolutions(HAIRSTYLE_RIGHT, resolution, conv_dropout)
         features = self.bottom_left_cnn.features + self.bottom_right_cnn.features
         self.fc1 = nn.Sequential(nn.Linear(features, 2 * HIDDEN), nn.Tanh(), nn.Dropout(dropout))
         self.fc_final = nn.Linear(2 * HIDDEN, 1)
@@ -269,8 +219,15 @@ class HairstyleCNN(nn.Module):
         Raises:
             ValueError: if the image does not fit the network.
         """
+        if self.learns_hair:
+            return self.score_and_hair(image)[0]
         sides = [self.bottom_left_cnn.convolved(image), self.bottom_right_cnn.convolved(image)]
         return self.fc_final(self.fc1(torch.cat(sides, dim=1)))
+
+    def score_and_hair(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Return z-scores [N, 1] and log odds of hair, see `HairTexture`; below 256 pixels only."""
+        score, hair = self.texture(image)
+        return self.fc_final(score), hair
 
 
 class PropertyCNN(nn.Module):

@@ -9,8 +9,9 @@ import pandas as pd
 from ohlora_lib.errors import InputError
 from ohlora_lib.networks import load_network, save_network
 from ohlora_lib.networks.property_cnn import OUTPUTS, HairstyleCNN, PropertyCNN, predict
+from ohlora_lib.scores.regions import HAIR
 from ohlora_lib.seeds import derive_seed
-from ohlora_lib.store.shards import iter_images
+from ohlora_lib.store.shards import iter_images, iter_segments
 from ohlora_lib.store.tables import REBUILD, read_table, write_json, write_table
 from ohlora_lib.training import property_cnn
 from ohlora_lib.training.distributed import Ranks
@@ -65,6 +66,7 @@ def train_property_cnn(
     seed: int,
     kind: Network = PropertyCNN,
     device: str = "cpu",
+    segment_paths: Sequence[str | Path] = (),
 ) -> None:
     """Train on the faces that have scores; write the best epoch, the log and the held-out ids.
 
@@ -80,6 +82,7 @@ def train_property_cnn(
         seed: the run's seed.
         kind: which network.
         device: torch device name.
+        segment_paths: segment shards, for a network that learns where hair is.
 
     Raises:
         InputError: a table or shard is missing, damaged, or lacks a column or an image.
@@ -93,7 +96,16 @@ def train_property_cnn(
     rows = np.searchsorted(ids, np.concatenate([part.ids for part in parts]))
     images = np.concatenate([part.images for part in parts])[np.argsort(rows)]
     trained = property_cnn.train_property_cnn(
-        images, scores, train_rows, validation_rows, training, stream, state_directory, kind, device
+        images,
+        scores,
+        train_rows,
+        validation_rows,
+        training,
+        stream,
+        state_directory,
+        kind,
+        device,
+        _hair(segment_paths, ids) if segment_paths else None,
     )
     if not Ranks(device).first:
         return
@@ -236,6 +248,13 @@ def read_scores(path: str | Path, names: Sequence[str]) -> tuple[np.ndarray, np.
         if not pd.api.types.is_numeric_dtype(table[column]):
             raise InputError(f"{path} has text in the column {column}; {REBUILD}")
     return table["id"].to_numpy(), table[columns].to_numpy(np.float64)
+
+
+def _hair(segment_paths: Sequence[str | Path], ids: np.ndarray) -> np.ndarray:
+    """Return maps of hair, their rows packed into bits: uint8 [N, 224, 28], in the order of ids."""
+    parts = list(iter_segments(segment_paths, ids=ids))
+    maps = np.concatenate([np.packbits(part.class_maps == HAIR, axis=-1) for part in parts])
+    return maps[np.argsort(np.searchsorted(ids, np.concatenate([part.ids for part in parts])))]
 
 
 def _outputs(kind: Network) -> tuple[str, ...]:

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from ohlora_lib.errors import InputError
+from ohlora_lib.networks.hair_texture import hair_shares
 from ohlora_lib.networks.pixels import to_float
 from ohlora_lib.networks.property_cnn import HairstyleCNN, PropertyCNN, predict
 from ohlora_lib.seeds import derive_seed, rng
@@ -18,6 +21,7 @@ from ohlora_lib.training.distributed import Ranks
 from ohlora_lib.training.state import TrainingState, locked
 
 UNSTABLE = "background_std"  # left out of the loss that stops a training
+HAIR_WEIGHT = 10.0  # nats per pixel of the map against squared standard deviations of the score
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ def train_property_cnn(
     state_directory: str | Path,
     kind: type[PropertyCNN] | type[HairstyleCNN] = PropertyCNN,
     device: str = "cpu",
+    hair: np.ndarray | None = None,
 ) -> Trained:
     """Train until the validation loss stops falling; resumes from `state_directory` after a kill.
 
@@ -87,6 +92,8 @@ def train_property_cnn(
         state_directory: where the state of every epoch goes.
         kind: which network.
         device: torch device name.
+        hair: where hair is, uint8 [N, 224, 28], the bits of a map's rows; learnt beside the score
+            by a network that `learns_hair`, and by no other.
 
     Raises:
         InputError: a property has no score at all among the rows to learn from or to judge by.
@@ -110,8 +117,11 @@ def train_property_cnn(
         optimizer = torch.optim.AdamW(network.parameters(), options.learning_rate, fused=True)
         ranks.spread(network, optimizer)
         data = hashlib.sha256()
-        for array in (images, scores, train_rows, validation_rows):
-            data.update(np.ascontiguousarray(array))
+        if not getattr(network, "learns_hair", False):
+            hair = None
+        for array in (images, scores, train_rows, validation_rows, hair):
+            if array is not None:
+                data.update(np.ascontiguousarray(array))
         state = TrainingState(
             state_directory,
             {
@@ -128,7 +138,7 @@ def train_property_cnn(
         while epoch < options.epochs and epoch - best_epoch <= options.patience:
             epoch += 1
             train_loss = _train_epoch(
-                network, optimizer, images, scores, train_rows, options, epoch, seed, ranks
+                network, optimizer, images, scores, train_rows, options, epoch, seed, ranks, hair
             )
             answers = predict(network, images[validation_rows])
             found = ranks.agree(validate(network.outputs, scores[validation_rows], answers))
@@ -226,6 +236,7 @@ def _train_epoch(
     epoch: int,
     seed: int,
     ranks: Ranks,
+    hair: np.ndarray | None,
 ) -> float:
     """Pass once over the rows and return the mean squared error over all scores there are."""
     stream = derive_seed(seed, "epoch", epoch)
@@ -243,15 +254,27 @@ def _train_epoch(
         own = part[ranks.rows(len(part))]
         wanted = torch.from_numpy(scores[own]).to(device)
         known = wanted.isfinite()
-        errors = (network(to_float(images[own], device)) - wanted)[known].square()
+        pictures = to_float(images[own], device)
+        found, found_hair = (
+            (network(pictures), None) if hair is None else network.score_and_hair(pictures)
+        )
+        errors = (found - wanted)[known].square()
         # gradients are averaged over processes, but the mean is over all scores
         loss = ranks.number * errors.sum() / max(scored, 1)
+        if hair is not None:
+            loss = loss + HAIR_WEIGHT * _hair_loss(found_hair, hair[own])
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
         total += errors.sum().item()
         count += scored
     return ranks.number * ranks.mean({"total": total})["total"] / count
+
+
+def _hair_loss(found: Tensor, hair: np.ndarray) -> Tensor:
+    """Return the mean cross-entropy of log odds and maps, whose rows are packed into bits."""
+    maps = torch.from_numpy(np.unpackbits(hair, axis=-1)).bool().to(found.device)
+    return F.binary_cross_entropy_with_logits(found, hair_shares(maps, found.shape[2]))
 
 
 def _status(row: dict, epochs: int, outputs: tuple[str, ...]) -> str:
