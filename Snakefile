@@ -45,6 +45,7 @@ localrules:
     merge_property_cnn,
     rank_identities,
     draw_identities,
+    collect_model,
     make_leaderboard,
     plot_summary,
     plot_funnel,
@@ -74,6 +75,7 @@ rule published:
     input:
         run_results(),
         result("leaderboard_published.csv"),
+        concept_figures(),
 
 
 onsuccess:

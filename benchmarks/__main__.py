@@ -22,12 +22,13 @@ BENCHMARKS = {
     "synthesis": "bench_networks",
     "segmentation": "bench_networks",
     "classifier": "bench_networks",
+    "sampling": "bench_sampling",
     "scores": "bench_scores",
     "training": "bench_training",
     "shards": "bench_shards",
     "dag": "bench_dag",
 }
-ON_GPU = ("synthesis", "segmentation", "classifier", "training")
+ON_GPU = ("synthesis", "segmentation", "classifier", "sampling", "training")
 
 
 def main() -> None:

@@ -367,11 +367,11 @@ def run_results():
         wanted += [f"{folder}/{file}" for file in ("test_summary.json", "tsne.png")]
     if WAYS:
         wanted.append(result("directions/saturation.csv"))
-    enabled = [name for name in concept_finetunes() if name in config["finetune"]]
-    wanted += [result(f"report/concept_{name}.png") for name in enabled]
+    wanted += concept_figures(config["finetune"])
     if selected_method():
         folder = result(f"identities/{selected_method()}")
         wanted += [f"{folder}/identities.csv", f"{folder}/identities.html"]
+        wanted.append(result("model/README.md"))
     wanted += [result("run.json"), result("config.yaml")]
     if methods():
         wanted += [result("leaderboard.csv"), result("leaderboard.html")]

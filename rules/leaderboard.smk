@@ -109,6 +109,7 @@ rule make_leaderboard:
         evaluation=result("evaluation"),
         methods=leaderboard_sources,
         judges=JUDGES,
+        selected=selected_method(),
         code=code_digest("ohlora_lib.reporting.leaderboard"),
     script:
         "../workflow_scripts/make_leaderboard.py"

@@ -174,6 +174,11 @@ def search_settings(wildcards):
     return VECTORFINDS[wildcards.vectors]
 
 
+def search_memory(samples):
+    """Return the MB of a job that holds so many samples, with the copies that a search makes."""
+    return 3000 + samples // 100
+
+
 def source_inputs(source):
     """Return the samples of a generator, the generator, and what reads its pictures."""
     return {
@@ -246,12 +251,17 @@ def method_population(wildcards):
 
 def method_model(wildcards):
     """Input function: the checkpoint of the job's method, and what it needs beside it."""
-    family, _, name = wildcards.method.partition("_")
+    return model_parts(wildcards.method)
+
+
+def model_parts(method):
+    """Return the checkpoint of a method, and what it needs beside it."""
+    family, _, name = method.partition("_")
     if family == "finetune":
         return {"model": result(f"finetune/{name}/generator.safetensors")}
     if family == "reference":
         return reference_model(name)
-    source = source_of(method_settings(wildcards.method))
+    source = source_of(method_settings(method))
     file = {"vectorfind": "vectors", "directions": "directions"}[family]
     return {
         "model": result(f"{family}/{name}/{file}.safetensors"),
@@ -318,6 +328,12 @@ def concept_finetunes():
     return [name for name, settings in FINETUNES.items() if settings["version"] == "v8"]
 
 
+def concept_figures(names=None):
+    """Return the figures of what these fine-tunes (all when None) change beside the scores."""
+    chosen = [name for name in concept_finetunes() if names is None or name in names]
+    return [result(f"report/concept_{name}.png") for name in chosen]
+
+
 def concept_attributes(wildcards):
     """Params function: the attributes that chose the job's training images."""
     return config["populations"][FINETUNES[wildcards.version]["population"]]["attributes"]
@@ -346,6 +362,11 @@ def selected_method():
         known = ", ".join(methods())
         sys.exit(f"error: config.yaml: selection.method is {method!r}; configured are {known}")
     return method
+
+
+def selected_parts():
+    """Return what the model consists of whose faces are ranked; nothing where none are."""
+    return model_parts(selected_method()) if selected_method() else {}
 
 
 def judging_counts(wildcards):
@@ -425,24 +446,33 @@ def leaderboard_sources(wildcards):
             found[name]["recipe"] = "reference, as published" if switched else "reference"
         else:
             found[name]["samples"] = settings["samples"]
+            if settings.get("groups") is not None or settings.get("share") is not None:
+                found[name]["recipe"] = "changed"
         if family == "directions":
             found[name]["recipe"] = "ours"
     return found
 
 
 def costs(method):
-    """Return the benchmark files of all jobs that made a method, from its generator on."""
+    """Return the benchmark files of all jobs that made a method, from its generator on.
+
+    With each, the share of it that is the method's: a generator is sampled once for all searches, as
+    often as the greediest needs, and a search that takes fewer samples would have drawn fewer.
+    """
     family, _, key = method.partition("_")
     if family == "reference":
-        return []  # made elsewhere
+        return {}  # made elsewhere
     if family == "finetune":
-        return [result(f"benchmarks/finetune/{key}.tsv")]
-    source = source_of(method_settings(method))
-    found = [result(f"benchmarks/draw_samples/{source}{part}.tsv") for part in part_names(source)]
+        return {result(f"benchmarks/finetune/{key}.tsv"): 1.0}
+    settings = method_settings(method)
+    source = source_of(settings)
+    share = settings["samples"] / sources()[source]["samples"]
+    drawn = [result(f"benchmarks/draw_samples/{source}{part}.tsv") for part in part_names(source)]
+    found = dict.fromkeys(drawn, share)
     if family == "vectorfind":
-        return [*found, result(f"benchmarks/find_vectors/{key}.tsv")]
+        return {**found, result(f"benchmarks/find_vectors/{key}.tsv"): 1.0}
     while key:
-        found.append(result(f"benchmarks/fit_directions/{key}.tsv"))
+        found[result(f"benchmarks/fit_directions/{key}.tsv")] = 1.0
         key = DIRECTION_STARTS[key]
     return found
 

@@ -1,4 +1,5 @@
-# Selection: the latents of a method, ranked, and a page on which a person picks among the best.
+# Selection: the latents of a method, ranked, a page on which a person picks among the best, and the
+# model that a user ships.
 
 
 rule rank_identities:
@@ -75,3 +76,35 @@ rule draw_identities:
         code=code_digest("ohlora_lib.reporting.identities"),
     script:
         "../workflow_scripts/draw_identities.py"
+
+
+rule collect_model:
+    input:
+        parts=list(selected_parts().values()),
+        identities=result(f"identities/{selected_method() or 'none'}/identities.csv"),
+        latents=result(f"evaluation/{selected_method() or 'none'}/latents.parquet"),
+        leaderboard=result("leaderboard.csv"),
+    output:
+        parts=[result(f"model/{name}.safetensors") for name in selected_parts()],
+        latents=result("model/latents.parquet"),
+        card=result("model/README.md"),
+    log:
+        result("logs/collect_model.log"),
+    benchmark:
+        result("benchmarks/collect_model.tsv")
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime="10m",
+    params:
+        names=list(selected_parts()),
+        model={
+            "method": selected_method(),
+            "domain": config["domain"]["name"],
+            "resolution": config["domain"]["resolution"],
+        },
+        code=code_digest("ohlora_lib.reporting.final_model"),
+    script:
+        "../workflow_scripts/collect_model.py"

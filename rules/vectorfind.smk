@@ -99,7 +99,7 @@ rule find_vectors:
     threads: 1
     resources:
         gpu=1,
-        mem_mb=3000,
+        mem_mb=lambda wildcards: search_memory(search_settings(wildcards)["samples"]),
         runtime="12h",
     params:
         settings=search_settings,
@@ -156,7 +156,7 @@ rule plot_tsne:
         "../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=lambda wildcards: search_memory(search_settings(wildcards)["samples"]),
         runtime="2h",
     params:
         settings=search_settings,
@@ -210,7 +210,7 @@ rule measure_saturation:
     threads: 1
     resources:
         gpu=1,
-        mem_mb=3000,
+        mem_mb=search_memory(config["directions"]["samples"]),
         runtime="12h",
     params:
         sizes=lookup(dpath="directions/saturation/sizes", within=config),

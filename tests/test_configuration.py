@@ -151,6 +151,8 @@ def test_schema_is_strict_and_every_value_is_described():
         ({"finetune": {"v8": {"enabled": False}}, "vectorfind": {name: {"finetune": "v1"} for name in DEFAULT["vectorfind"]}}, "directions.finetune is the unknown fine-tune 'v8'"),
         ({"vectorfind": {"v7": {"finetune": "v12"}}}, "vectorfind.v7.finetune is the unknown fine-tune 'v12'; did you mean 'v2'?"),
         ({"vectorfind": {"v7": {"version": "v5"}}}, "vectorfind.v7.version is the text 'v5'; allowed are v6, v7, v8"),
+        ({"vectorfind": {"v7": {"groups": ["hair"]}}}, "vectorfind.v7.groups[0] is the text 'hair'; allowed are hair_color, hair_length"),
+        ({"vectorfind": {"v7": {"share": 0.6}}}, "vectorfind.v7.share must be at most 0.5, not 0.6"),
         ({"directions": {"finetune": "best"}}, "directions.finetune is the unknown fine-tune 'best'; allowed are v1,"),
         (population(finetune="v0"), "populations.original.finetune is the unknown fine-tune 'v0'"),
         (population(training={"gender": {"start": "orignal"}}), "populations.original.training.gender.start is the unknown population 'orignal'; did you mean 'original'?"),
@@ -245,3 +247,33 @@ def test_schema_errors(tmp_path):
     (tmp_path / "bad.yaml").write_text("type: nothing\n")
     with pytest.raises(InputError, match=r"bad\.yaml is not a valid schema"):
         load_schema(tmp_path / "bad.yaml")
+
+
+# ---- helpers of the rules
+
+
+def helpers(overlay: dict) -> dict:
+    """Return the names of rules/methods.smk, which is Python, under a configuration."""
+    found = {"config": validate_config(merged(overlay), SCHEMA), "result": str}
+    exec((ROOT / "rules/methods.smk").read_text(), found)
+    return found
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_searches_that_share_samples_are_charged_for_those_they_use(parts):
+    overlay = {
+        "scatter": {"sample": parts},
+        "vectorfind": {"v6": {"samples": 1000}, "v7": {"samples": 4000}, "v8": {"samples": 3000}},
+        "directions": {"samples": 6000},
+    }
+    rules = helpers(overlay)
+    assert rules["sources"]()["v1_random"]["samples"] == 4000
+    expected = {"vectorfind_v6": 0.25, "vectorfind_v7": 1.0, "vectorfind_v8": 0.5}
+    expected |= {"directions_linear": 1.0, "directions_closed_loop": 1.0}
+    for method, share in expected.items():
+        found = rules["costs"](method)
+        drawn = [value for path, value in found.items() if "draw_samples" in path]
+        assert drawn == [share] * parts, method
+        assert all(value == 1 for path, value in found.items() if "draw_samples" not in path)
+    assert rules["costs"]("finetune_v3") == {"benchmarks/finetune/v3.tsv": 1.0}
+    assert len(rules["costs"]("directions_closed_loop")) == parts + 4  # every way before it

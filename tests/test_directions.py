@@ -1,11 +1,14 @@
 """Directions: samples, the linear fit, layers, training, the closed loop, from files to a model."""
 
 import importlib
+import shutil
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from hypothesis import assume, given, settings
@@ -25,7 +28,7 @@ from ohlora_lib.control.directions import (
 from ohlora_lib.control.fit import MEASURED, Reader, fit_directions, measured_slopes
 from ohlora_lib.control.layers import layer_effects, layer_strengths
 from ohlora_lib.control.linear import Moments, fit_linear, moments
-from ohlora_lib.control.models import open_model
+from ohlora_lib.control.models import PARTS, open_model
 from ohlora_lib.control.sampling import (
     CHUNK,
     draw_samples,
@@ -44,9 +47,11 @@ from ohlora_lib.networks.pixels import to_float
 from ohlora_lib.networks.property_cnn import OUTPUTS, PropertyCNN, predict
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 from ohlora_lib.scores import CONTROLLED
+from ohlora_lib.store import samples
 from ohlora_lib.store.checkpoints import read_checkpoint, save_checkpoint
 from ohlora_lib.store.samples import iter_samples, join_samples, read_samples, samples_writer
 from ohlora_lib.store.tables import read_json, write_json
+from ohlora_lib.training.state import tensors_digest
 
 SIDE, Z, LABEL, W, LAYERS = 32, 10, 2, 16, 8
 SAMPLES = 300
@@ -103,6 +108,46 @@ def test_only_the_rows_asked_for_are_read(tmp_path):
     assert np.array_equal(read_samples(path, ["eyes"])["eyes"], rows["eyes"])
     with pytest.raises(InputError, match=r"samples\.parquet is not a table of samples"):
         read_samples(path, ["w"], 201)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_memory_holds_the_rows_asked_for_once(tmp_path, monkeypatch, whole):
+    """Arrow's memory holds one group, numpy's the result, however many groups there are."""
+    path, genuine = tmp_path / "samples.parquet", samples._group
+    arrow, held = {}, {}
+    for groups in (20, 160):
+        write_rows(path, some_rows(100 * groups), [100] * groups)
+        seen, before = [], pa.total_allocated_bytes()
+
+        def watched(file, index, columns, seen=seen, before=before):
+            found = genuine(file, index, columns)
+            seen.append(pa.total_allocated_bytes() - before)
+            return found
+
+        monkeypatch.setattr(samples, "_group", watched)
+        tracemalloc.start()
+        if whole:
+            size = sum(each.nbytes for each in read_samples(path, ["w", "eyes"]).values())
+        else:
+            size = 100 * sum(len(part["w"]) >= 0 for part in iter_samples(path, ["w", "eyes"]))
+        held[groups] = tracemalloc.get_traced_memory()[1] - size * whole
+        tracemalloc.stop()
+        assert len(seen) == groups and size == 100 * groups * (24 if whole else 1)
+        arrow[groups] = max(seen)
+    assert arrow[160] <= 2 * arrow[20] and held[160] <= 2 * held[20] + 50_000
+
+
+def test_a_pass_opens_the_file_once(tmp_path, monkeypatch):
+    path, genuine, opened = tmp_path / "samples.parquet", samples.pq.ParquetFile, []
+
+    def counted(*arguments, **options):
+        opened.append(arguments)
+        return genuine(*arguments, **options)
+
+    write_rows(path, some_rows(60), [10] * 6)
+    monkeypatch.setattr(samples.pq, "ParquetFile", counted)
+    assert len(list(iter_samples(path, ["w"]))) == 6 and len(opened) == 1
+    assert len(read_samples(path, ["w"])["w"]) == 60 and len(opened) == 2
 
 
 @pytest.mark.parametrize(
@@ -232,7 +277,7 @@ def files(generator, tmp_path_factory) -> dict:
     for name, network in networks.items():
         save_network(folder / f"{name}.safetensors", network)
     paths = {name: folder / f"{name}.safetensors" for name in networks}
-    units = {name: {"mean": 3.0, "std": 2.0, "count": 9} for name in (*CONTROLLED, "hair_color")}
+    units = {name: {"mean": 3.0, "std": 2.0, "count": 9} for name in OUTPUTS}
     write_json(folder / "statistics.json", units)
     draw_samples(
         paths["generator"], paths["property_cnn"], [paths["gender"]],
@@ -423,14 +468,17 @@ def test_planted_scores_are_recovered(tmp_path):
 def random_directions(seed: int = 7, size: float = 0.3, measured: int = 0) -> Directions:
     draw = np.random.default_rng(seed)
     root = draw.standard_normal((W, 2 * W))
+    names = ("hair_color", *CONTROLLED)
     arrays = {
         "steps": size * draw.standard_normal((LAYERS, 3, W)),
-        "readout": 0.3 * draw.standard_normal((3, W)),
-        "offset": draw.standard_normal(3),
+        "masks": np.ones((LAYERS, 3)),
+        "readout": 0.3 * draw.standard_normal((len(names), W)),
+        "offset": draw.standard_normal(len(names)),
         "mean": draw.standard_normal(W),
         "covariance": root @ root.T / (2 * W),
     }
-    return Directions(**{k: v.astype(np.float32) for k, v in arrays.items()}, measured=measured)
+    arrays = {name: array.astype(np.float32) for name, array in arrays.items()}
+    return Directions(**arrays, names=names, measured=measured)
 
 
 def test_directions_survive_their_file(tmp_path):
@@ -454,9 +502,21 @@ def test_a_file_of_something_else_is_refused(tmp_path):
     save_checkpoint(path, {}, "directions", config)
     with pytest.raises(InputError, match=r"directions\.safetensors holds directions of .*not of"):
         load_directions(path)
-    save_checkpoint(path, {"steps": torch.zeros(1, 3, 2)}, "directions",
-                    {"properties": list(CONTROLLED), "measured": 0})  # fmt: skip
-    with pytest.raises(InputError, match="holds no complete set of directions"):
+    config = {"properties": list(CONTROLLED), "names": list(CONTROLLED), "measured": 0}
+    save_checkpoint(path, {"steps": torch.zeros(1, 3, 2)}, "directions", config)
+    with pytest.raises(InputError, match="holds no complete set of directions .*masks"):
+        load_directions(path)
+    save_directions(path, random_directions())
+    whole = read_checkpoint(path)
+    more = {**whole.tensors, "comment": torch.zeros(1)}  # what a later version may add
+    save_checkpoint(path, more, "directions", whole.config)
+    assert load_directions(path).names == random_directions().names
+    save_checkpoint(path, {**whole.tensors, "offset": torch.zeros(3)}, "directions", whole.config)
+    with pytest.raises(InputError, match=r"offset must be \[4\], got \[3\]"):
+        load_directions(path)
+    others = {**whole.config, "names": ["hair_color", "eyes", "mouth", "age"]}
+    save_checkpoint(path, whole.tensors, "directions", others)
+    with pytest.raises(InputError, match="the readout does not tell pose"):
         load_directions(path)
     save_checkpoint(path, {}, "vectorfind", {})
     with pytest.raises(InputError, match="vectorfind"):
@@ -503,12 +563,14 @@ def colours(generator, tmp_path_factory) -> tuple[Directions, np.ndarray]:
     linear = fit_linear(found, [0, 1, 2])
     parts = {
         "steps": np.repeat(linear.steps[None], LAYERS, axis=0),
+        "masks": np.ones((LAYERS, 3)),
         "readout": linear.readout,
         "offset": linear.offset,
         "mean": found.mean_w,
         "covariance": found.covariance,
     }
-    return Directions(**{k: v.astype(np.float32) for k, v in parts.items()}), images
+    parts = {name: array.astype(np.float32) for name, array in parts.items()}
+    return Directions(**parts, names=CONTROLLED), images
 
 
 LATENTS = random_latents(40, Z + LABEL, 11)
@@ -547,14 +609,16 @@ def test_an_open_loop_measures_nothing_and_a_closed_one_must(generator, colours)
         with pytest.raises(ValueError, match="need a scorer"):
             DirectionModel(generator, colours[0].rounds(measured))
     with pytest.raises(ValueError, match=r"steps must be \[8, 3, 16\], got \[7, 3, 16\]"):
-        DirectionModel(generator, replace(colours[0], steps=colours[0].steps[:7]))
+        cut = replace(colours[0], steps=colours[0].steps[:7], masks=colours[0].masks[:7])
+        DirectionModel(generator, cut)
 
 
 def test_an_open_loop_steps_by_what_is_missing_along_each_layers_direction(generator):
     directions = random_directions(size=0.02)
     model = DirectionModel(generator, directions)
     base = base_w(model)
-    missing = REQUESTS - (directions.offset + base[:, 0] @ directions.readout.T)
+    own = [directions.names.index(name) for name in CONTROLLED]
+    missing = REQUESTS - (directions.offset + base[:, 0] @ directions.readout.T)[:, own]
     expected = base + np.einsum("np,lpd->nld", missing, directions.steps)
     assert np.allclose(model.steer(LATENTS, REQUESTS), expected, atol=1e-5)
 
@@ -738,7 +802,7 @@ def test_training_lowers_the_loss_and_changes_the_steps_alone(files, straight):
     start, result = straight
     options = TrainingOptions()
     assert loss_of(files, result, options) < 0.95 * loss_of(files, start, options)
-    for name in ("readout", "offset", "mean", "covariance", "measured"):
+    for name in ("masks", "names", "readout", "offset", "mean", "covariance", "measured"):
         assert np.array_equal(getattr(result, name), getattr(start, name)), name
     assert result.steps.shape == start.steps.shape and result.steps.dtype == np.float32
     assert not np.allclose(result.steps[0], result.steps[-1])  # layers go their own ways
@@ -806,9 +870,12 @@ def test_every_way_gives_a_model_that_draws(files, fitted, method):
     assert np.array_equal(model.draw(LATENTS[1:2], requested[1:2])[0], pictures[1])
     provenance = read_checkpoint(path).provenance
     assert provenance["method"] == method and provenance["seed"] == 3
-    assert provenance["units"] == {
-        name: {"mean": 3.0, "std": 2.0, "count": 9} for name in CONTROLLED
-    }
+    assert provenance["units"] == {name: {"mean": 3.0, "std": 2.0, "count": 9} for name in OUTPUTS}
+    assert provenance["samples"] == SAMPLES
+    assert ("training" in provenance) == (method in ("trained", "closed_loop"))
+    for name in ("generator", "property_cnn"):
+        assert provenance[name] == tensors_digest(load_network(files[name]).state_dict())
+    assert list(provenance["classifiers"]) == ["gender"]
     metrics = read_json(fitted / f"{method}.json")
     assert metrics["method"] == method and metrics["names"] == [*OUTPUTS, "gender"]
     own = {"linear": "explained", "masked": "strengths", "trained": "training"}
@@ -839,6 +906,16 @@ def test_the_ways_build_on_each_other(files, fitted):
     assert np.array_equal(steps["closed_loop"], steps["trained"])
     assert np.allclose(steps["linear"], steps["linear"][:1])  # the same in all layers
     flat = steps["masked"].transpose(1, 0, 2)
+    found = {name: load_directions(fitted / f"{name}.safetensors") for name in DIRECTION_METHODS}
+    assert (found["linear"].masks == 1).all()
+    assert (found["masked"].masks >= 0).all() and not (found["masked"].masks == 1).all()
+    strengths = read_json(fitted / "masked.json")["strengths"]
+    for i, name in enumerate(CONTROLLED):
+        assert np.allclose(found["masked"].masks[:, i], strengths[name])
+    for name in ("trained", "closed_loop"):
+        assert np.array_equal(found[name].masks, found["masked"].masks)
+    for directions in found.values():  # all that was read, not the three alone
+        assert directions.names == (*OUTPUTS, "gender") and directions.readout.shape == (8, W)
     ranks = [np.linalg.matrix_rank(one, tol=1e-4) for one in flat]
     assert ranks == [1, 1, 1]  # the same direction in all layers, of different strengths
     metrics = read_json(fitted / "linear.json")
@@ -878,9 +955,52 @@ def test_directions_without_what_they_move_in_are_refused(files, fitted, missing
 def test_directions_of_another_generator_are_refused(files, tmp_path):
     path = tmp_path / "directions.safetensors"
     directions = random_directions()
-    save_directions(path, replace(directions, steps=directions.steps[:6]))
+    cut = replace(directions, steps=directions.steps[:6], masks=directions.masks[:6])
+    save_directions(path, cut)
     with pytest.raises(InputError, match=r"directions\.safetensors does not fit .*steps must be"):
         open_model(path, files["generator"], files["property_cnn"])
+
+
+@pytest.mark.parametrize("name", ["generator", "property_cnn"])
+def test_directions_of_other_weights_of_the_same_shape_are_refused(
+    files, fitted, generator, tmp_path, name
+):
+    """As FineTune-v1's generator under directions of FineTune-v8's."""
+    network = load_network(files[name])
+    with torch.no_grad():
+        next(network.parameters()).mul_(1.01)
+    beside = {key: files[key] for key in ("generator", "property_cnn")}
+    beside[name] = tmp_path / "other.safetensors"
+    save_network(beside[name], network)
+    start = fitted / "linear.safetensors"
+    with pytest.raises(InputError) as info:
+        open_model(start, **beside)
+    text = str(info.value)
+    assert f"linear.safetensors was made with another {name} than" in text and "\n" not in text
+    assert "other.safetensors; supply the one" in text
+    with pytest.raises(InputError, match=f"was made with another {name}"):
+        fit_directions(
+            "masked", **{**files, **beside}, path=tmp_path / "d.safetensors",
+            metrics_path=tmp_path / "m.json", state=tmp_path / "state", seed=3, start=start,
+        )  # fmt: skip
+    assert not (tmp_path / "d.safetensors").exists()
+    save_directions(tmp_path / "anonymous.safetensors", load_directions(start))
+    open_model(tmp_path / "anonymous.safetensors", **beside)  # it names no networks
+
+
+def test_a_folder_that_holds_all_parts_is_a_model(files, fitted, tmp_path):
+    beside = {name: files[name] for name in ("generator", "property_cnn")}
+    given = {"model": fitted / "closed_loop.safetensors", **beside}
+    for name, path in given.items():
+        shutil.copyfile(path, tmp_path / PARTS[name])
+    expected = open_model(given["model"], **beside).draw(LATENTS[:3], REQUESTS[:3])
+    assert np.array_equal(open_model(tmp_path).draw(LATENTS[:3], REQUESTS[:3]), expected)
+    (tmp_path / PARTS["generator"]).unlink()
+    with pytest.raises(InputError, match="needs the generator checkpoint beside it"):
+        open_model(tmp_path)
+    (tmp_path / PARTS["model"]).unlink()
+    with pytest.raises(InputError, match=r"model\.safetensors does not exist"):
+        open_model(tmp_path)
 
 
 def test_only_a_methods_checkpoint_is_a_model(files):

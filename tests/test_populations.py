@@ -511,11 +511,16 @@ def test_labelled_images_can_be_left_out(attributes, tmp_path):
         assert (found["limits"]["kept"], found["shares"]["kept"]) == (2, 1)
     filter_images(attributes, {}, tmp_path / "kept.parquet", tmp_path / "filter.json")
     assert read_json(tmp_path / "filter.json")["candidates"] == 6
-    with pytest.raises(InputError, match=r"gender: 0 of 3 pass"):
-        filter_images(
-            attributes, {"gender": {"min": 0.9}}, tmp_path / "k.parquet", tmp_path / "f.json",
-            exclude_labelled=True,
-        )  # fmt: skip
+    for condition, sentence in (
+        ({"min": 0.9}, r"by limits \(gender: 0 of 3 pass\); widen"),
+        ({"min": 0.9, "share": 0.3}, r"3 pass\); by shares 1 would be kept \(filter_by: shares\)"),
+    ):
+        with pytest.raises(InputError, match=sentence):
+            filter_images(
+                attributes, {"gender": condition}, tmp_path / "k.parquet", tmp_path / "f.json",
+                exclude_labelled=True,
+            )  # fmt: skip
+    assert not (tmp_path / "k.parquet").exists() and not (tmp_path / "f.json").exists()
 
 
 # ---- metrics

@@ -254,14 +254,15 @@ def test_training_curves_refuse_a_foreign_table(tmp_path):
 
 def test_leaderboard_ranks_by_the_weakest_property_and_broken_pictures_last(results, tmp_path):
     csv, html = tmp_path / "leaderboard.csv", tmp_path / "leaderboard.html"
-    bench = tmp_path / "v3.tsv"
-    bench.write_text("s\th:m:s\tmax_rss\n12.5\t0:00:12\t100\n")
-    methods = sources(finetune_v3=Method("corrected", [bench]))
+    fit, shared = tmp_path / "v3.tsv", tmp_path / "samples.tsv"
+    fit.write_text("s\th:m:s\tmax_rss\n12.5\t0:00:12\t100\n")
+    shared.write_text("s\th:m:s\tmax_rss\n80.0\t0:01:20\t100\n")
+    methods = sources(finetune_v3=Method("corrected", {fit: 1.0, shared: 0.25}))
     write_leaderboard(csv, tmp_path / "costs.csv", html, results / "evaluation", methods, JUDGES)
     table = read_table(csv)
     assert "train_seconds" not in table
     costs = read_table(tmp_path / "costs.csv").set_index("method")["train_seconds"]
-    assert costs["finetune_v3"] == 12.5 and costs.isna().sum() == 2
+    assert costs["finetune_v3"] == 32.5 and costs.isna().sum() == 2
     assert table["method"].drop_duplicates().tolist() == [
         *("finetune_v3", "finetune_v1", "finetune_v4")
     ]
@@ -273,6 +274,15 @@ def test_leaderboard_ranks_by_the_weakest_property_and_broken_pictures_last(resu
     assert row["corr_eyes"] == 0.995 and row["good_relative"] == 1
     assert (row["drift_2"], row["kernel_ratio"]) == (0.3, 3)
     assert np.isnan(row["leakage_matched_mean"])
+
+
+def test_a_better_method_than_the_selected_one_is_named(results, tmp_path, capsys):
+    paths = tmp_path / "leaderboard.csv", tmp_path / "costs.csv", tmp_path / "leaderboard.html"
+    for selected, said in (("finetune_v3", False), (None, False), ("finetune_v1", True)):
+        write_leaderboard(*paths, results / "evaluation", sources(), JUDGES, selected)
+        sentence = "are of finetune_v1, rank 2 of 3; the first is finetune_v3"
+        assert (sentence in capsys.readouterr().out) == said
+        assert (sentence in paths[2].read_text()) == said
 
 
 def test_published_figures_stand_beside_ours(results, tmp_path):
@@ -452,7 +462,7 @@ def test_leaderboard_refuses_a_missing_or_foreign_summary(results, tmp_path):
         write_leaderboard(
             *paths,
             results / "evaluation",
-            {"finetune_v1": Method(benchmarks=[bench])},
+            {"finetune_v1": Method(benchmarks={bench: 1.0})},
             JUDGES,
         )
     assert not any(path.exists() for path in paths)

@@ -17,7 +17,7 @@ from ohlora_lib.control.vector_model import (
     published_test,
     step_lengths,
 )
-from ohlora_lib.control.vectorfind import find_vectors, split_half
+from ohlora_lib.control.vectorfind import find_vectors, split_half, unit_lengths
 from ohlora_lib.control.vectors import (
     VERSIONS,
     Vectors,
@@ -26,6 +26,7 @@ from ohlora_lib.control.vectors import (
     group_name,
     load_vectors,
     save_vectors,
+    version_options,
 )
 from ohlora_lib.errors import InputError
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
@@ -77,10 +78,22 @@ def test_extremes_are_the_highest_and_the_lowest(values, share):
 def test_versions_are_the_published_ones():
     assert [len(VERSIONS[name].groups) for name in ("v6", "v7", "v8")] == [3, 3, 4]
     assert [VERSIONS[name].space for name in ("v6", "v7", "v8")] == ["z", "w", "w"]
+    assert [VERSIONS[name].share for name in ("v6", "v7", "v8")] == [0.15, 0.15, 0.20]
+    gates = {"v6": (0.75, 0.77, 0.80), "v7": (0.92, 0.88, 0.92), "v8": (0.92, 0.88, 0.88)}
+    assert {name: VERSIONS[name].gates for name in gates} == gates
     with pytest.raises(ValueError, match="space"):
         replace(VERSIONS["v6"], space="x")
     with pytest.raises(ValueError, match="share"):
         replace(VERSIONS["v6"], share=0.6)
+
+
+def test_groups_and_share_can_differ_from_the_version():
+    assert version_options("v8") == VERSIONS["v8"]
+    changed = version_options("v8", [], 0.3)
+    assert changed == replace(VERSIONS["v8"], groups=(), share=0.3)
+    assert version_options("v7", ["hair_color"]).share == 0.15
+    with pytest.raises(ValueError, match="share"):
+        version_options("v7", share=0.7)
 
 
 # ---- search
@@ -163,6 +176,16 @@ def test_metrics_name_every_group(tmp_path):
     write_json(tmp_path / "metrics.json", metrics)
 
 
+def test_a_step_of_one_score_is_measured_in_deviations_of_the_space():
+    found = search(planted(600, groups=4), medians=2)
+    slopes = np.full((4, 3), 0.5) * [1, 2, 0]  # the last does not move its property
+    plain = unit_lengths(found, slopes, np.eye(WIDTH))
+    assert [plain[name] for name in ("eyes", "mouth")] == pytest.approx([2, 1], rel=1e-5)
+    assert plain["pose"] == pytest.approx(1 / LEAST_SLOPE, rel=1e-5)
+    wide = unit_lengths(found, slopes, 4 * np.eye(WIDTH))
+    assert wide["eyes"] == pytest.approx(1, rel=1e-5)
+
+
 def test_halves_of_groups_tell_a_difference_from_noise():
     args = {"group_count": 2, "share": 0.2, "seed": 3}
     for turned in (False, True):
@@ -207,6 +230,20 @@ def test_directions_survive_their_file(tmp_path):
     for name in vars(vectors):
         written, read = getattr(vectors, name), getattr(found.vectors, name)
         assert np.array_equal(written, read) and written.dtype == read.dtype
+
+
+def test_one_direction_for_all_survives_its_file_and_moves(generator, tmp_path):
+    path, options = tmp_path / "vectors.safetensors", version_options("v7", [])
+    vectors = random_vectors(16, 0)
+    save_vectors(path, vectors, options, np.ones((1, 3)))
+    found = load_vectors(path)
+    assert found.options == options and found.vectors.names() == [""]
+    model = VectorModel(generator, Scorer(), OUTPUTS, found.vectors, found.options)
+    assert model.codes(LATENTS).tolist() == [0] * len(LATENTS)
+    w = model.synthesizer.map(LATENTS[:, :10], LATENTS[:, 10:])
+    expected = model.synthesizer.from_w(w + vectors.directions[0, 1])
+    drawn = model.draw(LATENTS, np.float32([[0, 1, 0]] * len(LATENTS)))
+    assert abs(drawn.astype(int) - expected).max() <= 1
 
 
 def test_a_file_of_something_else_is_refused(tmp_path):

@@ -12,7 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 from project import RESULTS, UNNEEDED, copy_project, edit, merged, said, snakemake
 
-from ohlora_lib.scores import ALGORITHMS, PAIRS, PROPERTIES
+from ohlora_lib.control import DIRECTION_METHODS
+from ohlora_lib.control.directions import load_directions
+from ohlora_lib.control.models import open_model
+from ohlora_lib.scores import ALGORITHMS, CONTROLLED, PAIRS, PROPERTIES
+from ohlora_lib.store.checkpoints import read_checkpoint
+from ohlora_lib.store.gallery import read_gallery
 from ohlora_lib.store.shards import iter_images, iter_segments
 from ohlora_lib.store.tables import read_json, read_table
 
@@ -28,6 +33,7 @@ FIRST = {
     "directions": {"enabled": False},
     "selection": {"method": None},
 }
+DEEP = re.MULTILINE | re.DOTALL
 CSV_FIGURES = {"plot_summary", "plot_scores", "plot_strips"}  # what shows normalised scores
 
 Job = tuple[str, ...]  # the rule and the values of its wildcards
@@ -385,6 +391,8 @@ def test_the_published_recipes_are_methods_of_their_own(finished):
     assert run.returncode == 0, said(run)
     assert re.search(r"wildcards: version=v3_published\b", said(run))
     assert re.search(r"wildcards: extent=_published\b", said(run))
+    assert {"judge_concept", "plot_concept"} <= set(re.findall(r"rule (\w+):", said(run)))
+    assert "report/concept_v8_published.png" in said(run)
     assert "wildcards: version=v1\n" not in said(run)  # made already
 
 
@@ -399,6 +407,39 @@ def test_every_method_is_judged_twice_and_listed(finished):
     table = pd.read_csv(finished / RESULTS / "leaderboard.csv")
     assert sorted(table["method"]) == sorted(2 * METHODS)
     assert "<table" in (finished / RESULTS / "leaderboard.html").read_text()
+
+
+def test_the_model_that_is_shipped_draws_the_judged_pictures(finished):
+    folder = finished / RESULTS
+    model = open_model(folder / "model")
+    best = read_table(folder / "model/latents.parquet")
+    place = folder / "evaluation/directions_linear"
+    requests = read_table(place / "requests.parquet")
+    own = requests[(requests["latent"] == best["latent"][0]) & (requests["grid"] == "levels")]
+    latents = np.stack([best["z"][0]] * len(own))
+    drawn = model.draw(latents, own[list(CONTROLLED)].to_numpy(np.float32))
+    judged = read_gallery(place / "pictures.parquet", own["row"].to_numpy())
+    assert np.array_equal(drawn, judged)
+    assert "directions_linear" in (folder / "model/README.md").read_text()
+
+
+def test_every_way_of_directions_starts_from_the_one_before(project):
+    overlay = {"directions": {"ways": list(DIRECTION_METHODS), "training": {"steps": 2}}}
+    folder = f"{RESULTS}/directions"
+    target = f"{folder}/closed_loop/directions.safetensors"
+    run = snakemake(project, "--cores", "1", target, overlay=overlay)
+    assert run.returncode == 0, said(run)[-8000:]
+    fitted = re.findall(r"^rule fit_directions:.*?wildcards: directions=(\w+)", said(run), DEEP)
+    assert fitted == list(DIRECTION_METHODS)
+    assert "draw_samples" not in said(run)
+    assert list((project / RESULTS / "state/directions/trained").glob("state-*"))
+    found = {name: project / folder / name / "directions.safetensors" for name in fitted}
+    directions = {name: load_directions(path) for name, path in found.items()}
+    assert [each.measured for each in directions.values()] == [0, 1, 1, 4]
+    assert np.array_equal(directions["closed_loop"].steps, directions["trained"].steps)
+    assert not np.allclose(directions["trained"].steps, directions["masked"].steps)
+    provenance = read_checkpoint(found["closed_loop"]).provenance
+    assert provenance["training"]["steps"] == 2 and provenance["samples"] == 400
 
 
 def test_an_edited_score_is_computed_by_the_edited_code(project):

@@ -16,6 +16,8 @@ search(
     metrics_path=snakemake.output.metrics,
     seed=snakemake.params.seed,
     rows=snakemake.params.settings["samples"],
+    groups=snakemake.params.settings["groups"],
+    share=snakemake.params.settings["share"],
     batch_size=snakemake.params.batch_size,
     device=default_device(),
 )

@@ -13,4 +13,5 @@ write_leaderboard(
     evaluation=snakemake.params.evaluation,
     methods={name: Method(**source) for name, source in snakemake.params.methods.items()},
     judges=snakemake.params.judges,
+    selected=snakemake.params.selected,
 )

@@ -14,4 +14,6 @@ draw_tsne(
     rows=settings["samples"],
     points=snakemake.params.points,
     seed=snakemake.params.seed,
+    groups=settings["groups"],
+    share=settings["share"],
 )

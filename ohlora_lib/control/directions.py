@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ohlora_lib.control.origin import check_origin
 from ohlora_lib.control.sampling import map_latents
 from ohlora_lib.errors import InputError
 from ohlora_lib.networks import load_network
@@ -18,7 +19,7 @@ from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.store.checkpoints import read_checkpoint, save_checkpoint
 
 KIND = "directions"  # of checkpoints
-TENSORS = ("steps", "readout", "offset", "mean", "covariance")
+TENSORS = ("steps", "masks", "readout", "offset", "mean", "covariance")
 CLOSE = 0.05  # score units; a picture whose errors are all smaller is not corrected further
 FREE = 0.3  # Mahalanobis norm that corrections may always add up to
 SHARE = 0.1  # and beyond that, this share of the first move's norm
@@ -33,8 +34,11 @@ class Directions:
 
     Attributes:
         steps: float32 [L, 3, D], added to the w of layer l for one unit of a property.
-        readout: float32 [3, D], B: scores are about offset + B w.
-        offset: float32 [3].
+        masks: float32 [L, 3], how strongly a layer takes part in a property's step, 1 where no way
+            weighted the layers; `steps` have them in them already, trained ones began with them.
+        names: what the readout tells, k scores and log odds of attributes.
+        readout: float32 [k, D], B: what is read off a picture is about offset + B w.
+        offset: float32 [k].
         mean: float32 [D], of w.
         covariance: float32 [D, D], of w.
         measured: how often is measured: 0 trusts `readout` for where a face stands, 1 measures the
@@ -42,11 +46,30 @@ class Directions:
     """
 
     steps: np.ndarray
+    masks: np.ndarray
+    names: tuple[str, ...]
     readout: np.ndarray
     offset: np.ndarray
     mean: np.ndarray
     covariance: np.ndarray
     measured: int = 0
+
+    def __post_init__(self) -> None:
+        layers, properties, width = self.steps.shape
+        expected = {
+            "masks": (layers, properties),
+            "readout": (len(self.names), width),
+            "offset": (len(self.names),),
+            "mean": (width,),
+            "covariance": (width, width),
+        }
+        for name, shape in expected.items():
+            found = getattr(self, name).shape
+            if found != shape:
+                raise ValueError(f"{name} must be {list(shape)}, got {list(found)}")
+        missing = [name for name in CONTROLLED if name not in self.names]
+        if missing:
+            raise ValueError(f"the readout does not tell {', '.join(missing)}")
 
     def rounds(self, measured: int) -> "Directions":
         """Return the same directions, followed with so many measurements."""
@@ -67,14 +90,18 @@ def save_directions(
     Args:
         path: a .safetensors file.
         directions: see `Directions`.
-        provenance: generator, samples, mean and standard deviation of the raw scores … as JSON
-            types.
+        provenance: where they come from, as JSON types; of a fit see `fit.fit_directions`. What it
+            says under `generator` and `property_cnn` is checked when a model is opened.
     """
     tensors = {
         name: torch.from_numpy(np.ascontiguousarray(getattr(directions, name), np.float32))
         for name in TENSORS
     }
-    config = {"properties": list(CONTROLLED), "measured": directions.measured}
+    config = {
+        "properties": list(CONTROLLED),
+        "names": list(directions.names),
+        "measured": directions.measured,
+    }
     save_checkpoint(path, tensors, KIND, config, provenance)
 
 
@@ -90,13 +117,15 @@ def load_directions(path: str | Path) -> Directions:
             f"{path} holds directions of {found.config.get('properties')}, not of "
             f"{', '.join(CONTROLLED)}; supply the right file"
         )
-    if set(found.tensors) != set(TENSORS) or "measured" not in found.config:
+    try:
+        tensors = {name: found.tensors[name].numpy() for name in TENSORS}
+        names = tuple(found.config["names"])
+        return Directions(**tensors, names=names, measured=found.config["measured"])
+    except (KeyError, ValueError) as error:
         raise InputError(
-            f"{path} holds no complete set of directions; supply the right file, or delete it and "
-            "run snakemake again"
-        )
-    tensors = {name: tensor.numpy() for name, tensor in found.tensors.items()}
-    return Directions(**tensors, measured=found.config["measured"])
+            f"{path} holds no complete set of directions ({error}); supply the right file, or "
+            "delete it and run snakemake again"
+        ) from error
 
 
 class DirectionModel:
@@ -134,6 +163,8 @@ class DirectionModel:
         self.synthesizer = Synthesizer(generator, batch_size, device)
         self.directions = directions
         self.scorer = scorer
+        own = [directions.names.index(name) for name in CONTROLLED]
+        self.readout, self.offset = directions.readout[own], directions.offset[own]
         inverse = np.linalg.inv(directions.covariance.astype(np.float64))
         steps = directions.steps.astype(np.float64)
         # [3, 3]: squared Mahalanobis norm of a move c is c M c
@@ -188,7 +219,7 @@ class DirectionModel:
         """Return what the unmoved faces score, [N, 3]; measured ones are kept for later calls."""
         if not self.directions.measured:
             # not w @ B^T, whose last bits depend on how many rows there are
-            return self.directions.offset + np.einsum("nd,pd->np", w, self.directions.readout)
+            return self.offset + np.einsum("nd,pd->np", w, self.readout)
         keys = [row.tobytes() for row in np.ascontiguousarray(latents, np.float32)]
         if len(self._stands) > CACHED:
             self._stands.clear()
@@ -207,11 +238,15 @@ def open_model(
     device: str = "cpu",
 ) -> DirectionModel:
     """See `models.open_model`."""
-    reader = load_network(property_cnn, PropertyCNN.kind).to(device)
+    directions = load_directions(path)
+    network = load_network(generator, StyleGANGenerator.kind)
+    reader = load_network(property_cnn, PropertyCNN.kind)
+    check_origin(path, "generator", network, generator)
+    check_origin(path, "property_cnn", reader, property_cnn)
+    reader = reader.to(device)
     own = [reader.outputs.index(name) for name in CONTROLLED]
 
     def measure(images: np.ndarray) -> np.ndarray:
         return predict(reader, images)[:, own].astype(np.float64)
 
-    network = load_network(generator, StyleGANGenerator.kind)
-    return DirectionModel(network, load_directions(path), measure, batch_size, device)
+    return DirectionModel(network, directions, measure, batch_size, device)

@@ -1,4 +1,4 @@
-"""From samples to directions: the four ways that the rules of rules/directions.smk call.
+"""From samples to directions: the four ways that the rule of rules/vectorfind.smk calls.
 
 - `linear`: closed form, the same step in all layers; trusts the linear readout (`control.linear`).
 - `masked`: the same steps, weighted per layer so that little else changes (`control.layers`).
@@ -19,16 +19,18 @@ import numpy as np
 from ohlora_lib.control.directions import Directions, load_directions, save_directions
 from ohlora_lib.control.layers import layer_effects, layer_strengths
 from ohlora_lib.control.linear import LinearFit, Moments, fit_linear, moments
+from ohlora_lib.control.origin import check_origin, origin
 from ohlora_lib.control.sampling import log_odds
 from ohlora_lib.control.trained import TrainingOptions, train_directions
 from ohlora_lib.networks import load_network
 from ohlora_lib.networks.attribute_cnn import AttributeCNN
 from ohlora_lib.networks.attribute_cnn import predict as predict_attribute
 from ohlora_lib.networks.inference import Synthesizer
-from ohlora_lib.networks.property_cnn import PropertyCNN, predict
+from ohlora_lib.networks.property_cnn import OUTPUTS, PropertyCNN, predict
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.seeds import derive_seed
+from ohlora_lib.store.checkpoints import read_checkpoint
 from ohlora_lib.store.samples import iter_samples, read_samples
 from ohlora_lib.store.tables import read_json, write_json
 
@@ -91,7 +93,11 @@ def fit_directions(
         property_cnn: checkpoint that read them.
         classifiers: checkpoints of the attribute CNNs that read them.
         statistics: JSON of mean and standard deviation of the raw scores that define a unit.
-        path: checkpoint to write, see `control.directions`.
+        path: checkpoint to write, see `control.directions`. Its provenance: `method`, `seed`,
+            `samples` (how many the fit saw), `units` (mean and standard deviation of the raw scores
+            that define one; hairstyle is in units of the population that its network learnt from),
+            `training` (options; of trained directions and what starts from them), and digests of
+            the weights of `generator`, `property_cnn` and each of `classifiers`.
         metrics_path: JSON to write.
         state: folder of the resumable state, for `trained`.
         seed: the run's seed.
@@ -107,24 +113,36 @@ def fit_directions(
     network = load_network(generator, StyleGANGenerator.kind)
     synthesizer = Synthesizer(network, batch_size, device)
     reader = Reader(property_cnn, classifiers, device)
+    units = read_json(statistics)
+    provenance: dict[str, Any] = {
+        "method": method,
+        "seed": seed,
+        "units": {name: units[name] for name in OUTPUTS},
+        **origin({"generator": network, "property_cnn": reader.network}),
+        "classifiers": origin({each.attribute: each for each in reader.classifiers}),
+    }
     metrics: dict[str, Any] = {"method": method, "names": list(reader.names)}
     faces = _first_w(samples, min(LEARNT, rows or LEARNT))
     probes = faces[:PROBED]
     if method == "linear":
         found = moments(samples, reader.names, rows)
         fit = fit_linear(found, reader.own)
-        metrics["samples"] = found.count
+        metrics["samples"] = provenance["samples"] = found.count
         metrics["explained"] = dict(zip(reader.names, fit.explained.tolist(), strict=True))
         directions = linear_directions(found, fit, reader, network.num_layers)
     else:
         directions = load_directions(start)
+        check_origin(start, "generator", network, generator)
+        check_origin(start, "property_cnn", reader.network, property_cnn)
+        provenance = {**read_checkpoint(start).provenance, **provenance}
         spread = _spread(samples, reader.names, rows)
         if method == "masked":
             effects = layer_effects(synthesizer, directions.steps[0], probes, reader)
             strengths = layer_strengths(effects, reader.own, spread)
             metrics["strengths"] = dict(zip(CONTROLLED, strengths.tolist(), strict=True))
-            steps = directions.steps * strengths.T[:, :, None]
-            directions = replace(directions, steps=steps.astype(np.float32))
+            masks = strengths.T.astype(np.float32)
+            steps = directions.steps * masks[:, :, None]
+            directions = replace(directions, steps=steps, masks=masks)
         elif method == "trained":
             training = TrainingOptions(**(options or {}))
             stream = derive_seed(seed, "directions", method)
@@ -132,15 +150,13 @@ def fit_directions(
                 network, reader.network, reader.classifiers, directions, faces, spread, training,
                 stream, state, device,
             )  # fmt: skip
-            metrics["training"] = vars(training)
+            metrics["training"] = provenance["training"] = vars(training)
     slopes = measured_slopes(synthesizer, directions.steps, probes, reader)
     metrics["slopes_before"] = dict(zip(CONTROLLED, slopes.tolist(), strict=True))
     if method != "closed_loop":
         directions = rescaled(directions, slopes)
     directions = directions.rounds(MEASURED[method])
     metrics["mahalanobis"] = dict(zip(CONTROLLED, directions.lengths().tolist(), strict=True))
-    units = {name: read_json(statistics)[name] for name in CONTROLLED}
-    provenance = {"method": method, "units": units, "seed": seed}
     save_directions(path, directions, provenance)
     write_json(metrics_path, metrics)
 
@@ -149,8 +165,10 @@ def linear_directions(found: Moments, fit: LinearFit, reader: Reader, layers: in
     """Return directions that step all `layers` alike, not yet rescaled, from a linear fit."""
     return Directions(
         steps=np.repeat(fit.steps[None], layers, axis=0).astype(np.float32),
-        readout=fit.readout[reader.own].astype(np.float32),
-        offset=fit.offset[reader.own].astype(np.float32),
+        masks=np.ones((layers, len(reader.own)), np.float32),
+        names=reader.names,
+        readout=fit.readout.astype(np.float32),
+        offset=fit.offset.astype(np.float32),
         mean=found.mean_w.astype(np.float32),
         covariance=found.covariance.astype(np.float32),
     )

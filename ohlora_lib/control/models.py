@@ -18,6 +18,8 @@ OPENERS = {
     "vectorfind": "vector_model",
     "directions": "directions",
 }
+# In a folder that holds a whole model: the method's checkpoint, and what that may need beside it.
+PARTS = {name: f"{name}.safetensors" for name in ("model", "generator", "property_cnn")}
 
 
 class ControlledModel(Protocol):
@@ -51,7 +53,8 @@ def open_model(
 
     Args:
         path: a fine-tuned generator (see `training.finetune`), vectors (see `control.vectorfind`)
-            or directions (see `control.directions`).
+            or directions (see `control.directions`); or a folder that holds `PARTS`, as
+            results/model does, which needs nothing more.
         generator: checkpoint that vectors or directions move in.
         property_cnn: checkpoint that tells a face's group, or measures.
         batch_size: pictures drawn at once.
@@ -60,6 +63,12 @@ def open_model(
     Raises:
         InputError: the file is no method's checkpoint, or lacks what it needs beside it.
     """
+    path = Path(path)
+    if path.is_dir():
+        beside = {name: path / file for name, file in PARTS.items() if (path / file).is_file()}
+        generator = generator or beside.get("generator")
+        property_cnn = property_cnn or beside.get("property_cnn")
+        path = path / PARTS["model"]
     kind = read_checkpoint(path).kind
     if kind not in OPENERS:
         raise InputError(

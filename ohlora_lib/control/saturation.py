@@ -20,10 +20,11 @@ from ohlora_lib.networks.inference import Synthesizer
 from ohlora_lib.networks.property_cnn import predict
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 from ohlora_lib.scores import CONTROLLED
-from ohlora_lib.seeds import derive_seed
+from ohlora_lib.seeds import derive_seed, rng
 from ohlora_lib.store.samples import read_samples
 from ohlora_lib.store.tables import write_table
 
+DRAWS = 1000  # bootstrap samples of the intervals
 Draw = Callable[[np.ndarray, np.ndarray], np.ndarray]  # latents, requests -> pictures
 
 
@@ -48,8 +49,11 @@ def measure_saturation(
         property_cnn: the merged one that read them, which is also the judge here.
         classifiers: attribute CNNs that read them.
         path: table to write, a row per size and way: `samples`, `way` (`svm` in 16 groups, `pooled`
-            without groups, `linear` in closed form), `corr_<property>` and `passed` (share of
-            latents that reach the v8 gates).
+            without groups, `linear` in closed form), `pooled_groups` (of the 16, those too small
+            for directions of their own, which take the pooled ones), mean `corr_<property>`,
+            `weakest` (the least of these three) and `passed` (share of latents whose signed
+            correlations reach the v8 gates), both also with `_low` and `_high`, the bootstrap 95 %
+            interval over latents.
         sizes: numbers of samples; those beyond what there is are left out.
         latents: random ones, none of the samples.
         seed: the run's seed.
@@ -74,6 +78,7 @@ def measure_saturation(
         if size > len(scores):
             continue
         for way in ("svm", "pooled", "linear"):
+            pooled_groups = 0
             if way == "linear":
                 known = moments(samples, reader.names, size)
                 fit = fit_linear(known, reader.own)
@@ -93,6 +98,7 @@ def measure_saturation(
                     options.share,
                     derive_seed(seed, "saturation", way),
                 )
+                pooled_groups = int(vectors.pooled.sum())
                 build = partial(
                     VectorModel,
                     network,
@@ -105,11 +111,28 @@ def measure_saturation(
                 )
                 draw = build(slopes=measure_slopes(build(), probes)).draw
             corr = _tested(draw, tested, reader)
-            passed = (np.abs(corr) >= options.gates).all(axis=1).mean()
-            means = {f"corr_{name}": corr[:, i].mean() for i, name in enumerate(CONTROLLED)}
-            rows.append({"samples": size, "way": way, **means, "passed": passed})
+            row = {"samples": size, "way": way, "pooled_groups": pooled_groups}
+            rows.append({**row, **summary(corr, options.gates, seed)})
             print(rows[-1], flush=True)
     write_table(path, pd.DataFrame(rows).round(4))
+
+
+def summary(corr: np.ndarray, gates: Sequence[float], seed: int) -> dict[str, float]:
+    """Return the means of correlations [L, 3], what passes, and intervals; see the columns above.
+
+    The same latents are drawn again for every row, so rows differ by their directions alone.
+    """
+    passes = (corr >= gates).all(axis=1)
+    again = rng(seed, "saturation", "bootstrap").integers(len(corr), size=(DRAWS, len(corr)))
+    drawn = {
+        "weakest": corr[again].mean(axis=1).min(axis=1),
+        "passed": passes[again].mean(axis=1),
+    }
+    found = {f"corr_{name}": corr[:, i].mean() for i, name in enumerate(CONTROLLED)}
+    found |= {"weakest": corr.mean(axis=0).min(), "passed": passes.mean()}
+    for name, values in drawn.items():
+        found[f"{name}_low"], found[f"{name}_high"] = np.percentile(values, (2.5, 97.5))
+    return {name: float(value) for name, value in found.items()}
 
 
 def _tested(draw: Draw, latents: np.ndarray, reader: Reader) -> np.ndarray:

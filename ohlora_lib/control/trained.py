@@ -5,7 +5,7 @@ of a moved face shall score what was asked for, and everything else that is read
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -129,9 +129,7 @@ def train_directions(
                 state.save(step + 1)
         progress.close()
     trained = (steps.detach() * scale).cpu().numpy()
-    return Directions(
-        trained, start.readout, start.offset, start.mean, start.covariance, start.measured
-    )
+    return replace(start, steps=trained)
 
 
 def _falling(done: float) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ohlora_lib.control.origin import check_origin
 from ohlora_lib.control.vectors import (
     VERSIONS,
     VectorOptions,
@@ -152,9 +153,11 @@ def open_model(
 ) -> VectorModel:
     """See `models.open_model`; a step of one is one score unit."""
     found = load_vectors(path)
+    network = load_network(generator, StyleGANGenerator.kind)
+    check_origin(path, "generator", network, generator)
     reader = load_network(property_cnn, PropertyCNN.kind).to(device)
     return VectorModel(
-        load_network(generator, StyleGANGenerator.kind),
+        network,
         partial(predict, reader),
         reader.outputs,
         found.vectors,

@@ -6,6 +6,7 @@ grouped first by properties that are not controlled, and every group gets direct
 """
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,14 +15,16 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import LinearSVC
 
-from ohlora_lib.control.vector_model import VectorModel, calibrate
+from ohlora_lib.control.linear import moments
+from ohlora_lib.control.origin import origin
+from ohlora_lib.control.vector_model import LEAST_SLOPE, VectorModel, calibrate
 from ohlora_lib.control.vectors import (
-    VERSIONS,
     Vectors,
     extreme_count,
     extremes,
     group_codes,
     save_vectors,
+    version_options,
 )
 from ohlora_lib.errors import InputError
 from ohlora_lib.networks import load_network
@@ -46,6 +49,8 @@ def search(
     metrics_path: str | Path,
     seed: int,
     rows: int | None = None,
+    groups: Sequence[str] | None = None,
+    share: float | None = None,
     batch_size: int = 16,
     device: str = "cpu",
 ) -> None:
@@ -55,7 +60,7 @@ def search(
     of other faces, which leaves groups of very different sizes.
 
     Args:
-        version: one of `VERSIONS`.
+        version: one of `vectors.VERSIONS`.
         samples: see `control.sampling.draw_samples`.
         generator: checkpoint that they were drawn with.
         property_cnn: checkpoint that read them; it must tell the grouping properties.
@@ -63,13 +68,15 @@ def search(
         metrics_path: JSON to write.
         seed: the run's seed.
         rows: use only so many samples; all when None.
+        groups: properties that group faces, [] for one direction for all; the version's when None.
+        share: of a group, in each of the two classes; the version's when None.
         batch_size: pictures per forward pass, where the length of a step is measured.
         device: torch device name.
 
     Raises:
         InputError: a file is missing, damaged, lacks a column, or there are too few samples.
     """
-    options = VERSIONS[version]
+    options = version_options(version, groups, share)
     column = "w" if options.space == "w" else "latent"
     found = read_samples(samples, [column, *CONTROLLED, *options.groups], rows)
     scores = np.stack([found[name] for name in CONTROLLED], axis=1)
@@ -86,15 +93,39 @@ def search(
         network, scorer, reader.outputs, vectors, options, batch_size=batch_size, device=device
     )
     slopes = calibrate(model, stream)
-    save_vectors(path, vectors, options, slopes, {"version": version, "seed": seed})
+    # latents are N(0, 1); w is not
+    covariance = np.eye(found[column].shape[1])
+    if options.space == "w":
+        covariance = moments(samples, CONTROLLED, rows).covariance
+    provenance = {
+        "version": version,
+        "seed": seed,
+        "samples": len(codes),
+        **origin({"generator": network, "property_cnn": reader}),
+    }
+    save_vectors(path, vectors, options, slopes, provenance)
     metrics = {
         "version": version,
         "samples": len(codes),
+        "mahalanobis": unit_lengths(vectors, slopes, covariance),
         "slopes": dict(zip(CONTROLLED, slopes[0].tolist(), strict=True)),
         "split_half": halves,
         **vectors.metrics(),
     }
     write_json(metrics_path, metrics)
+
+
+def unit_lengths(vectors: Vectors, slopes: np.ndarray, covariance: np.ndarray) -> dict[str, float]:
+    """Return the Mahalanobis norm of the step that changes a property by one, mean over groups.
+
+    Args:
+        vectors: unit vectors.
+        slopes: [groups, 3], score units per unit vector.
+        covariance: [D, D], of the space that they move in.
+    """
+    units = vectors.directions / np.maximum(slopes, LEAST_SLOPE)[:, :, None]
+    squares = np.einsum("gpd,de,gpe->gp", units, np.linalg.inv(covariance), units)
+    return dict(zip(CONTROLLED, np.sqrt(squares).mean(axis=0).tolist(), strict=True))
 
 
 def find_vectors(

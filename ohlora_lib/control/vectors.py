@@ -1,7 +1,7 @@
 """VectorFind's directions: versions, groups of faces, and the file that holds them."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,16 @@ VERSIONS: dict[str, VectorOptions] = {
     "v7": VectorOptions("w", _THREE, 0.15, (0.92, 0.88, 0.92), **_W_TEST),
     "v8": VectorOptions("w", (*_THREE, "hairstyle"), 0.2, (0.92, 0.88, 0.88), **_W_TEST),
 }
+
+
+def version_options(
+    version: str, groups: Sequence[str] | None = None, share: float | None = None
+) -> VectorOptions:
+    """Return the options of one of `VERSIONS`, with other groups or another share if given."""
+    found = VERSIONS[version]
+    if groups is not None:
+        found = replace(found, groups=tuple(groups))
+    return found if share is None else replace(found, share=share)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,10 @@ from ohlora_lib.training.classifier import (
     train_fold,
 )
 
+# Published tables have 4. A network can be equally unsure of thousands of images, which then tie: a
+# share of them could not be told from the rest.
+DECIMALS = 6
+
 
 def train_classifier(
     image_paths: Sequence[str | Path],
@@ -101,16 +105,16 @@ def predict_attribute(
     batch_size: int = 512,
     device: str = "cpu",
 ) -> None:
-    """Write every fold's answer for every image, and their mean, rounded to 4 decimals."""
+    """Write every fold's answer for every image, and their mean, rounded to `DECIMALS`."""
     networks = [load_network(path, AttributeCNN.kind).to(device) for path in weight_paths]
     ids, scores = [], []
     for rows in iter_images(image_paths, batch=batch_size):
         ids.append(rows.ids)
         answers = [predict(network, rows.images) for network in networks]
-        scores.append(np.stack(answers, axis=1).astype(np.float64).round(4))
+        scores.append(np.stack(answers, axis=1).astype(np.float64).round(DECIMALS))
     table = pd.DataFrame(
         np.concatenate(scores), columns=[f"fold_{k}" for k in range(len(networks))]
     )
-    table["mean"] = table.mean(axis=1).round(4)
+    table["mean"] = table.mean(axis=1).round(DECIMALS)
     table.insert(0, "id", np.concatenate(ids))
     write_table(path, table)

@@ -73,9 +73,14 @@ def filter_images(
     rows, keep = found[filter_by]
     if not keep.any():
         named = ", ".join(f"{row['attribute']}: {row['pass']}" for row in rows)
+        other = "".join(
+            f"; by {way} {int(kept.sum())} would be kept (filter_by: {way})"
+            for way, (_, kept) in found.items()
+            if way != filter_by
+        )
         raise InputError(
-            f"no image of {attributes_path} meets all conditions ({named} of {len(candidates)} "
-            "pass); widen populations.*.filter in the configuration"
+            f"no image of {attributes_path} meets all conditions by {filter_by} ({named} of "
+            f"{len(candidates)} pass){other}; widen populations.*.filter in the configuration"
         )
     counts = {
         way: {"conditions": rows, "kept": int(kept.sum())} for way, (rows, kept) in found.items()

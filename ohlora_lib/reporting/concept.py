@@ -13,7 +13,7 @@ READERS = {
 
 
 def plot_concept(path: str | Path, document: str | Path) -> None:
-    """Draw a panel per attribute: shares before and after, by reader, published means beside.
+    """Draw a panel per attribute: shares and means before and after by reader, published beside.
 
     Args:
         path: picture to write.
@@ -28,17 +28,20 @@ def plot_concept(path: str | Path, document: str | Path) -> None:
         headline(
             figure,
             "What fine-tuning on the chosen faces changes",
-            f"Share of {number(found['images'])} random faces, in %; light before, dark after."
-            " Published: mean answer of its own classifiers.",
+            f"Share of {number(found['images'])} random faces, in %, in brackets the mean answer;"
+            " light before, dark after. Published: mean answer of its own classifiers.",
         )
         panels = figure.subplots(1, len(titles))
         for axes, (name, title) in zip(panels, titles.items(), strict=True):
             for row, reader in enumerate(readers):
                 for shift, (stage, color) in enumerate((("before", LIGHT_BLUE), ("after", BLUE))):
-                    share = 100 * found[stage][reader][name]["share"]
+                    share, mean = (
+                        100 * found[stage][reader][name][which] for which in ("share", "mean")
+                    )
                     place = row + 0.36 * shift - 0.18
                     axes.barh(place, share, height=0.32, color=color)
-                    axes.text(share, place, f" {number(share, 1)}", va="center", size=9)
+                    text = f" {number(share, 1)} ({number(mean, 1)})"
+                    axes.text(share, place, text, va="center", size=9)
             before, after = (100 * published[stage][name] for stage in ("before", "after"))
             axes.set_title(f"{title}\n", pad=4)
             axes.text(
@@ -54,7 +57,9 @@ def plot_concept(path: str | Path, document: str | Path) -> None:
                 for stage in ("before", "after")
                 for reader in readers
             )
-            axes.set(xlim=(0, max(min(120 * largest, 118.0), 1.0)))
+            axes.set(xlim=(0, max(150 * largest, 1.0)))  # room for the numbers
+            right = min(axes.get_xlim()[1], 100)
+            axes.set_xticks([tick for tick in axes.get_xticks() if 0 <= tick <= right])
             axes.set_yticks(range(len(readers)))
             axes.set_yticklabels(
                 [READERS[reader].replace(", ", ",\n") for reader in readers]

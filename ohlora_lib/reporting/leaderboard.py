@@ -1,7 +1,7 @@
 """The leaderboard: every method by every judge, ranked, beside what the reference published."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -29,14 +29,15 @@ class Method:
 
     Attributes:
         recipe: "corrected", "published" or whatever distinguishes it; may be empty.
-        benchmarks: Snakemake's benchmark files of all jobs that made it, from its generator on.
+        benchmarks: Snakemake's benchmark files of all jobs that made it, from its generator on, and
+            the share 0-1 of each that counts: what several methods use is charged by use.
         samples: pictures that its directions were fitted on, 0 where there are none.
         curves: picture of its training, if there is one.
         published_as: the method whose published figures stand beside; empty for its own name.
     """
 
     recipe: str = ""
-    benchmarks: Sequence[str | Path] = ()
+    benchmarks: Mapping[str | Path, float] = field(default_factory=dict)
     samples: int = 0
     curves: str | Path | None = None
     published_as: str = ""
@@ -49,6 +50,7 @@ def write_leaderboard(
     evaluation: str | Path,
     methods: Mapping[str, Method],
     judges: Sequence[str],
+    selected: str | None = None,
 ) -> None:
     """Write the leaderboard as a table and as a page.
 
@@ -61,6 +63,8 @@ def write_leaderboard(
         evaluation: folder with {method}/{judge}/summary.json and the pictures beside it.
         methods: by name.
         judges: their names, in the order of the rows.
+        selected: the method whose faces are ranked and whose model is shipped, if any. Where
+            another is better, the page says so, and so does what is printed.
 
     Raises:
         InputError: a summary is missing, damaged or lacks the correlations.
@@ -77,7 +81,10 @@ def write_leaderboard(
     write_table(costs, table[["method", "train_seconds"]].drop_duplicates("method"))
     intervals = {key: read_intervals(summary) for key, summary in summaries.items()}
     curves = {name: method.curves for name, method in methods.items() if method.curves}
-    page = render(table, intervals, evaluation, curves, Path(html).parent)
+    note = better_than(table, selected)
+    if note:
+        print(note, flush=True)
+    page = render(table, intervals, evaluation, curves, Path(html).parent, note)
     with atomic_path(html) as part:
         part.write_text(page, encoding="utf-8")
 
@@ -137,18 +144,32 @@ def leaderboard(
     return table[order].sort_values("rank", kind="stable", ignore_index=True).round(4)
 
 
-def training_seconds(benchmarks: Sequence[str | Path]) -> float:
-    """Return the wall-clock time in benchmark files of Snakemake; NaN where one is missing.
+def better_than(table: pd.DataFrame, selected: str | None) -> str:
+    """Say which method is better than the selected one; empty where none is selected or better."""
+    ranks = table.drop_duplicates("method").set_index("method")["rank"]
+    if selected is None or ranks[selected] == 1:
+        return ""
+    return (
+        f"The faces to choose from and the model that is shipped are of {selected}, rank "
+        f"{ranks[selected]} of {len(ranks)}; the first is {ranks.idxmin()} (selection.method in "
+        "the configuration)."
+    )
+
+
+def training_seconds(benchmarks: Mapping[str | Path, float]) -> float:
+    """Return the wall-clock time in benchmark files of Snakemake, each times its share.
+
+    NaN where one is missing.
 
     Raises:
         InputError: a file is no benchmark file.
     """
     seconds = 0.0 if benchmarks else float("nan")
-    for benchmark in benchmarks:
+    for benchmark, share in benchmarks.items():
         if not Path(benchmark).is_file():
             return float("nan")
         try:
-            seconds += float(pd.read_csv(benchmark, sep="\t")["s"].mean())
+            seconds += share * float(pd.read_csv(benchmark, sep="\t")["s"].mean())
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(
                 f"{benchmark} is not a benchmark file of Snakemake; delete it and run its rule "

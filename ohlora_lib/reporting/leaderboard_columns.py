@@ -57,7 +57,7 @@ COLUMNS = (
     *_three("grid8_corr", ("grid8", "correlation"), "grid of 8: correlation", "high", 3),
     *_three("grid8_mae", ("grid8", "mae"), "grid of 8: mean error", "low", 2, False),
     *_three("slope", ("levels", "slope"), "nine levels: slope", "one", 2),
-    *_three("levels_mae", ("levels", "mae"), "nine levels: mean error", "low", 2, False),
+    *_three("levels_mae", ("levels", "mae"), "within ±1.5: mean error", "low", 2),
     Column("leakage_mean", ("levels", "leakage_mean"), _SIDE, "leakage", "low"),
     Column(
         "leakage_matched_mean",

@@ -84,6 +84,7 @@ def render(
     evaluation: Path,
     curves: Mapping[str, str | Path],
     folder: Path,
+    note: str = "",
 ) -> str:
     """Return the page.
 
@@ -93,6 +94,7 @@ def render(
         evaluation: folder with {method}/{judge}/ and the pictures in it; missing ones are left out.
         curves: picture of the training, by method.
         folder: where the page will lie; links are relative to it.
+        note: a sentence that stands above the table.
     """
     best = best_values(table)
     methods = [frame for _, frame in table.groupby("method", sort=False)]
@@ -109,7 +111,7 @@ def render(
 </head>
 <body>
 <h1>Which method makes the generator obey?</h1>
-{_introduction(count, latents)}
+{_introduction(count, latents)}{f'<p class="warn">{escape(note)}</p>' if note else ""}
 <div class="scroll"><table>
 <thead>{_head()}</thead>
 {bodies}
@@ -248,7 +250,8 @@ def _legend(table: pd.DataFrame) -> str:
 requested and measured values. <b>Latents that pass</b>: v3 gates are correlations of at least
 0.77, 0.85, 0.82 and mean errors of at most 1.0, 0.6, 1.4 for eyes, mouth, pose; v8 gates are
 correlations of at least 0.92, 0.88, 0.88. <b>Slope</b>: measured change per unit requested, one
-property at a time; 1 is right. <b>Leakage</b>: how far the other properties move per unit
+property at a time; 1 is right; <b>within ±1.5</b>: mean error of the levels from −1.5 to 1.5.
+<b>Leakage</b>: how far the other properties move per unit
 requested; <b>at slope 1</b>: per unit reached. <b>Flips</b>: how often gender, quality, age or
 glasses change at −2 or 2. <b>Identity drift</b>: 1 − cosine of a face embedding there.
 <b>Distance, of floor</b>: kernel distance of random pictures from the filtered set, divided by that

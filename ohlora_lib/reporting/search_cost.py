@@ -1,4 +1,4 @@
-"""What control costs: yield of every method against seconds, and against the number of samples."""
+"""What control costs: yield of every method against seconds and samples, and how many suffice."""
 
 from pathlib import Path
 
@@ -17,10 +17,11 @@ from ohlora_lib.reporting.theme import (
     number,
     saved_figure,
 )
-from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.store.tables import read_table
 
-WAYS = {"svm": "SVM in 16 groups", "pooled": "SVM, no groups", "linear": "closed form"}
+STEP = 4.2  # % of yield between the lines of two labels that would else cover each other
+GROUPS = 16  # of the way svm
+WAYS = {"svm": f"SVM in {GROUPS} groups", "pooled": "SVM, no groups", "linear": "closed form"}
 
 
 def plot_search_cost(
@@ -29,68 +30,100 @@ def plot_search_cost(
     costs: str | Path,
     saturation: str | Path | None = None,
 ) -> None:
-    """Draw both.
+    """Draw all three.
 
     Args:
         path: picture to write.
         leaderboard: leaderboard.csv.
         costs: costs.csv, the seconds of every method.
-        saturation: table of `control.saturation`; that half is left out without it.
+        saturation: table of `control.saturation`; its panel is left out without it.
     """
     table = read_table(leaderboard, ["method", "judge", "gates_v8", "samples"])
-    seconds = read_table(costs, ["method", "train_seconds"]).dropna()
-    table = table.merge(seconds, on="method")
+    timed = table.merge(read_table(costs, ["method", "train_seconds"]).dropna(), on="method")
+    sampled = table[table["samples"] > 0]
     curves = None if saturation is None else read_table(saturation)
-    with saved_figure(path, 13 if curves is not None else 8, 5.6) as figure:
+    panels = [("seconds", 3.0)] + [("samples", 2.0)] * (len(sampled) > 0)
+    panels += [("curves", 2.0)] * (curves is not None)
+    with saved_figure(path, 2.9 * sum(width for _, width in panels), 5.6) as figure:
         headline(
             figure,
             "What obedience costs",
             "Yield: share of random latents whose three correlations all reach the gates of "
             "VectorFind-v8 (.92, .88, .88) on the grid of 50.",
         )
-        if curves is None:
-            _yields(figure.subplots(), table)
-        else:
-            left, right = figure.subplots(1, 2, width_ratios=[3, 2])
-            _yields(left, table)
-            _curves(right, curves)
+        row = figure.subplots(
+            1, len(panels), width_ratios=[width for _, width in panels], squeeze=False
+        )[0]
+        axes = dict(zip((name for name, _ in panels), row, strict=True))
+        plot_yields(axes["seconds"], timed, "train_seconds")
+        axes["seconds"].set(xlabel="seconds of all jobs that made it, after its generator")
+        axes["seconds"].set_title("Every method")
+        if "samples" in axes:
+            plot_yields(axes["samples"], sampled, "samples")
+            axes["samples"].set(xlabel="pictures drawn for the search")
+            axes["samples"].set_title("Methods that sample")
+        if curves is not None:
+            plot_curves(axes["curves"], curves)
 
 
-def _yields(axes: Axes, table: pd.DataFrame) -> None:
+def plot_yields(axes: Axes, table: pd.DataFrame, cost: str) -> None:
+    """Draw a point per method and judge, and the names of the methods.
+
+    Args:
+        axes: where to.
+        table: `method`, `judge`, `gates_v8` (share 0-1) and the cost.
+        cost: column on the horizontal axis; logarithmic, values below 1 count as 1.
+    """
     wide = table.pivot(index="method", columns="judge", values="gates_v8")
-    seconds = table.groupby("method")["train_seconds"].first()
+    place = table.groupby("method")[cost].first().clip(lower=1.0)
     for judge, color in zip(sorted(wide), (BLUE, ORANGE), strict=False):
-        x, y = seconds[wide.index], 100 * wide[judge]
+        x, y = place[wide.index], 100 * wide[judge]
         axes.scatter(x, y, s=36, color=color, label=f"judge {judge}", zorder=3)
-    order = wide.max(axis=1).sort_values().index
     placed: list[tuple[float, float]] = []
-    for name in order:
-        x, y = float(np.log10(max(seconds[name], 1.0))), 100 * float(wide.loc[name].max())
-        while any(abs(x - a) < 0.45 and abs(y - b) < 4.2 for a, b in placed):
-            y -= 4.2
+    for name in wide.max(axis=1).sort_values(ascending=False, kind="stable").index:
+        x, top = float(np.log10(place[name])), 100 * float(wide.loc[name].max())
+        y = top
+        while any(abs(x - a) < 0.45 and abs(y - b) < STEP for a, b in placed):
+            y -= STEP
         placed.append((x, y))
+        moved = y != top  # a line then leads from the name to its point
         axes.annotate(
             name,
-            (seconds[name], y),
-            xytext=(7, 0),
-            textcoords="offset points",
+            (place[name], top),
+            xytext=(14 if moved else 7, y),
+            textcoords=("offset points", "data"),
             va="center",
             size=8,
             color=INK,
+            arrowprops={"arrowstyle": "-", "color": MUTED, "linewidth": 0.6} if moved else None,
         )
-    axes.set(xscale="log", ylim=(-4, 106))
-    axes.set(xlabel="seconds of all jobs that made it, after its generator", ylabel="yield, %")
+    axes.set(xscale="log", ylim=(min(-4.0, *(y - 4 for _, y in placed)), 106), ylabel="yield, %")
+    axes.margins(x=0.25)  # for the names
     axes.xaxis.set_major_formatter(lambda value, _: number(value))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.legend(loc="lower right")
-    axes.set_title("Every method")
 
 
-def _curves(axes: Axes, curves: pd.DataFrame) -> None:
+def plot_curves(axes: Axes, curves: pd.DataFrame) -> None:
+    """Draw the least of the three mean correlations, with its interval, and the yield.
+
+    Hollow points are no searches in groups: more than half of the groups were too small.
+    """
     for way, color in zip(WAYS, (ORANGE, FOLDS[3], BLUE), strict=True):
         part = curves[curves["way"] == way].sort_values("samples")
-        weakest = part[[f"corr_{name}" for name in CONTROLLED]].min(axis=1)
-        axes.plot(part["samples"], weakest, marker="o", color=color, label=WAYS[way])
+        axes.plot(part["samples"], part["weakest"], color=color, label=WAYS[way])
+        axes.fill_between(
+            part["samples"],
+            part["weakest_low"],
+            part["weakest_high"],
+            color=color,
+            alpha=0.12,
+            linewidth=0,
+        )
+        filled = [color if count <= GROUPS / 2 else "white" for count in part["pooled_groups"]]
+        axes.scatter(
+            part["samples"], part["weakest"], s=32, facecolor=filled, edgecolor=color, zorder=3
+        )
         axes.plot(part["samples"], part["passed"], color=color, linestyle=":", linewidth=1)
     axes.set(xscale="log", ylim=(min(0.0, axes.get_ylim()[0]), 1.02))
     sizes = sorted(set(curves["samples"]))

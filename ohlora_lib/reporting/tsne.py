@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from sklearn.manifold import TSNE
 
-from ohlora_lib.control.vectors import VERSIONS, extremes, group_codes, group_name
+from ohlora_lib.control.vectors import extremes, group_codes, group_name, version_options
 from ohlora_lib.reporting.theme import (
     BLUE,
     FAINT,
@@ -27,7 +27,14 @@ _FEWEST = 4  # points below which a panel stays empty
 
 
 def draw_tsne(
-    path: str | Path, samples: str | Path, version: str, rows: int, points: int, seed: int
+    path: str | Path,
+    samples: str | Path,
+    version: str,
+    rows: int,
+    points: int,
+    seed: int,
+    groups: Sequence[str] | None = None,
+    share: float | None = None,
 ) -> None:
     """Draw the samples of a VectorFind version.
 
@@ -38,8 +45,10 @@ def draw_tsne(
         rows: how many samples the version uses.
         points: see `plot_tsne`.
         seed: the run's seed.
+        groups: see `control.vectors.version_options`, and so is `share`.
+        share: see there.
     """
-    options = VERSIONS[version]
+    options = version_options(version, groups, share)
     column = "w" if options.space == "w" else "latent"
     found = read_samples(samples, [column, *CONTROLLED, *options.groups], rows)
     scores = np.stack([found[name] for name in CONTROLLED], axis=1)

@@ -7,7 +7,6 @@ the number of samples. Vectors are fixed-size lists, numbers plain columns.
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -50,17 +49,14 @@ def samples_writer(path: str | Path) -> Iterator[Callable[[Columns], None]]:
 
 
 def iter_samples(path: str | Path, columns: Sequence[str]) -> Iterator[Columns]:
-    """Yield the rows as they were appended, only these columns.
+    """Yield the rows as they were appended, only these columns; one group at a time is held.
 
     Raises:
         InputError: the file is missing, damaged, or lacks a column.
     """
-    path = Path(path)
-    for index in range(_read(path, columns, lambda file: file.num_row_groups)):
-        table = _read(
-            path, columns, lambda file, index=index: file.read_row_group(index, list(columns))
-        )
-        yield {name: _values(table.column(name)) for name in columns}
+    with _opened(Path(path), columns) as file:
+        for index in range(file.num_row_groups):
+            yield _group(file, index, columns)
 
 
 def part_bounds(count: int, part: int, parts: int) -> tuple[int, int]:
@@ -79,7 +75,8 @@ def join_samples(paths: Sequence[str | Path], path: str | Path) -> None:
     Raises:
         InputError: a file is missing or damaged.
     """
-    names = _read(Path(paths[0]), [], lambda file: file.schema_arrow.names)
+    with _opened(Path(paths[0]), []) as file:
+        names = file.schema_arrow.names
     with samples_writer(path) as append:
         for part in paths:
             for columns in iter_samples(part, names):
@@ -89,19 +86,27 @@ def join_samples(paths: Sequence[str | Path], path: str | Path) -> None:
 def read_samples(path: str | Path, columns: Sequence[str], rows: int | None = None) -> Columns:
     """Return the first `rows` rows, all when None; see `iter_samples`.
 
+    Held in memory are the rows asked for, once, and one group of the file.
+
     Raises:
         InputError: also where there are fewer than `rows`.
     """
-    parts: list[Columns] = []
-    count = 0
-    for part in iter_samples(path, columns):
-        parts.append(part)
-        count += len(part[columns[0]])
-        if rows is not None and count >= rows:
-            break
-    if rows is not None and count < rows:
-        raise InputError(f"{path} has {count} samples where {rows} are needed; {REBUILD}")
-    return {name: np.concatenate([part[name] for part in parts])[:rows] for name in columns}
+    found: Columns = {}
+    with _opened(Path(path), columns) as file:
+        count = file.metadata.num_rows
+        wanted = count if rows is None else rows
+        if count < wanted:
+            raise InputError(f"{path} has {count} samples where {wanted} are needed; {REBUILD}")
+        index = start = 0
+        while start < wanted:
+            part = _group(file, index, columns)
+            stop = min(start + len(part[columns[0]]), wanted)
+            for name, values in part.items():
+                if name not in found:
+                    found[name] = np.empty((wanted, *values.shape[1:]), values.dtype)
+                found[name][start:stop] = values[: stop - start]
+            index, start = index + 1, stop
+    return found
 
 
 def _column(values: np.ndarray) -> pa.Array:
@@ -118,8 +123,14 @@ def _values(column: pa.ChunkedArray) -> np.ndarray:
     return array.to_numpy()
 
 
-def _read(path: Path, columns: Sequence[str], action: Callable[[pq.ParquetFile], Any]) -> Any:
-    """Open the file, apply `action`, and turn what goes wrong into one sentence."""
+def _group(file: pq.ParquetFile, index: int, columns: Sequence[str]) -> Columns:
+    table = file.read_row_group(index, list(columns))
+    return {name: _values(table.column(name)) for name in columns}
+
+
+@contextlib.contextmanager
+def _opened(path: Path, columns: Sequence[str]) -> Iterator[pq.ParquetFile]:
+    """Yield the file, and turn what goes wrong with it into one sentence."""
     if not path.is_file():
         raise InputError(f"{path} does not exist; run snakemake to make it or correct the path")
     try:
@@ -127,7 +138,7 @@ def _read(path: Path, columns: Sequence[str], action: Callable[[pq.ParquetFile],
             missing = [name for name in columns if name not in file.schema_arrow.names]
             if missing:
                 raise KeyError(f"it lacks the column {missing[0]}")
-            return action(file)
+            yield file
     except (pa.ArrowException, OSError, KeyError) as error:
         reason = " ".join(str(error).strip("'\"").split())
         raise InputError(f"{path} is not a table of samples ({reason}); {REBUILD}") from error
