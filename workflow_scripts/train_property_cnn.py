@@ -21,4 +21,5 @@ train_property_cnn(
     seed=snakemake.params.seed,
     kind=network_class(snakemake.params.kind),
     device=default_device(),
+    code=snakemake.params.code,
 )

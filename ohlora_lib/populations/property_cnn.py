@@ -65,6 +65,7 @@ def train_property_cnn(
     seed: int,
     kind: Network = PropertyCNN,
     device: str = "cpu",
+    code: str = "",
 ) -> None:
     """Train on the faces that have scores; write the best epoch, the log and the held-out ids.
 
@@ -80,6 +81,7 @@ def train_property_cnn(
         seed: the run's seed.
         kind: which network.
         device: torch device name.
+        code: digest of the code that trains; a state made by other code is not resumed.
 
     Raises:
         InputError: a table or shard is missing, damaged, or lacks a column or an image.
@@ -93,8 +95,9 @@ def train_property_cnn(
     rows = np.searchsorted(ids, np.concatenate([part.ids for part in parts]))
     images = np.concatenate([part.images for part in parts])[np.argsort(rows)]
     trained = property_cnn.train_property_cnn(
-        images, scores, train_rows, validation_rows, training, stream, state_directory, kind, device
-    )
+        images, scores, train_rows, validation_rows, training, stream, state_directory, kind,
+        device, code,
+    )  # fmt: skip
     if not Ranks(device).first:
         return
     provenance = {

@@ -69,6 +69,7 @@ def train_property_cnn(
     state_directory: str | Path,
     kind: type[PropertyCNN] | type[HairstyleCNN] = PropertyCNN,
     device: str = "cpu",
+    code: str = "",
 ) -> Trained:
     """Train until the validation loss stops falling; resumes from `state_directory` after a kill.
 
@@ -87,6 +88,7 @@ def train_property_cnn(
         state_directory: where the state of every epoch goes.
         kind: which network.
         device: torch device name.
+        code: digest of the code that trains; a state made by other code is not resumed.
 
     Raises:
         InputError: a property has no score at all among the rows to learn from or to judge by.
@@ -117,6 +119,7 @@ def train_property_cnn(
             {
                 **asdict(options),
                 "seed": seed,
+                "code": code,
                 "data": data.hexdigest(),
                 "network": network.config(),
             },
