@@ -13,6 +13,7 @@ import pytest
 from project import RESULTS, UNNEEDED, copy_project, edit, merged, said, snakemake
 
 from ohlora_lib.scores import ALGORITHMS, PAIRS, PROPERTIES
+from ohlora_lib.store.checkpoints import read_checkpoint
 from ohlora_lib.store.shards import iter_images, iter_segments
 from ohlora_lib.store.tables import read_json, read_table
 
@@ -350,6 +351,23 @@ def test_an_option_of_the_property_cnn_trains_it_only(finished):
 def test_an_option_of_one_fine_tune_trains_and_judges_that_one_only(finished):
     jobs = planned(finished, {"finetune": {"v3": {"options": {"lr": 1.0e-3}}}})
     assert jobs == finetuned("v3")
+
+
+def test_a_method_is_a_configuration_entry(finished):
+    jobs = planned(finished, {"finetune": {"mine": {"version": "v2", "options": {"content": 0.1}}}})
+    assert jobs == {("finetune_scores", "mine"), ("plot_training_curves", "mine"), *judged("mine")}
+
+
+def test_published_recipes_start_from_the_published_parent(project):
+    """The rule finetune_scores, and published recipes, which no other run of the tests has."""
+    overlay = {"finetune": {"mine": {"version": "v2", "steps": 2, "epoch": 2}}}
+    target = f"{RESULTS}/finetune/mine_published/generator.safetensors"
+    run = snakemake(project, "--cores", "2", target, overlay=overlay)
+    assert run.returncode == 0, said(run)[-8000:]
+    for name, recipe in (("v1", "v1 published"), ("mine", "v2 published")):
+        path = project / RESULTS / f"finetune/{name}_published/generator.safetensors"
+        provenance = read_checkpoint(path).provenance
+        assert provenance["recipe"] == recipe and not provenance["options"]["keep_weights"]
 
 
 def test_editing_an_objective_trains_what_uses_it(project):
