@@ -32,6 +32,7 @@ rule finetune_adversarial:
         folder=result("finetune/{version}"),
         state=result("state/finetune/{version}"),
         seed=lookup(dpath="seed", within=config),
+        recipe=finetune_recipe,
         options=lambda wildcards: asdict(finetune_options(wildcards.version)),
         code=code_digest(
             "ohlora_lib.training.finetune.job", "ohlora_lib.training.finetune.adversarial"
@@ -51,6 +52,7 @@ use rule finetune_adversarial as finetune_scores with:
         folder=result("finetune/{version}"),
         state=result("state/finetune/{version}"),
         seed=lookup(dpath="seed", within=config),
+        recipe=finetune_recipe,
         options=lambda wildcards: asdict(finetune_options(wildcards.version)),
         code=code_digest("ohlora_lib.training.finetune.job", "ohlora_lib.training.finetune.scores"),
 
@@ -68,6 +70,7 @@ use rule finetune_adversarial as finetune_autoencoder with:
         folder=result("finetune/{version}"),
         state=result("state/finetune/{version}"),
         seed=lookup(dpath="seed", within=config),
+        recipe=finetune_recipe,
         options=lambda wildcards: asdict(finetune_options(wildcards.version)),
         code=code_digest(
             "ohlora_lib.training.finetune.job",

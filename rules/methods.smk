@@ -36,6 +36,12 @@ def finetune_options(version):
         sys.exit(f"error: config.yaml, finetune.{version}.options: {error}")
 
 
+def finetune_recipe(wildcards):
+    """Params function: version and recipe that the job's options are a choice of."""
+    settings = FINETUNES[wildcards.version]
+    return f"{settings['version']} {settings['recipe']}"
+
+
 def finetune_gpus(wildcards):
     """Return the processes that train a fine-tune together, each on a GPU of its own."""
     gpus = FINETUNES[wildcards.version]["gpus"]
@@ -428,18 +434,23 @@ def leaderboard_inputs(wildcards):
         "summaries": judged(names, ["summary.json"]),
         "figures": judged(names, ["grid_median.jpg", "levels.jpg", "leakage.png"]),
         "curves": [result(f"finetune/{version}/training_curves.png") for version in trained(names)],
+        "logs": [result(f"finetune/{version}/train_log.csv") for version in trained(names)],
     }
 
 
 def leaderboard_sources(wildcards):
-    """Params function: recipe, training time and training curves of every method."""
+    """Params function: recipe, training and what it cost, of every method."""
     found = {}
     for name in leaderboard_methods(wildcards):
         family, _, key = name.partition("_")
         settings = method_settings(name)
-        found[name] = {"recipe": settings.get("recipe", "published"), "benchmarks": costs(name)}
+        found[name] = {
+            "recipe": settings.get("recipe", "published"),
+            "benchmarks": costs(name),
+            "earlier": earlier_costs(name),
+        }
         if family == "finetune":
-            found[name]["curves"] = result(f"finetune/{key}/training_curves.png")
+            found[name] |= training_facts(key)
         elif family == "reference":
             found[name]["published_as"] = f"{settings['kind']}_{settings['version']}"
             switched = any(settings["as_published"].values())
@@ -451,6 +462,22 @@ def leaderboard_sources(wildcards):
         if family == "directions":
             found[name]["recipe"] = "ours"
     return found
+
+
+def training_facts(version):
+    """Return what the leaderboard's page says of a fine-tune's training."""
+    options = finetune_options(version)
+    facts = {
+        "curves": result(f"finetune/{version}/training_curves.png"),
+        "log": result(f"finetune/{version}/train_log.csv"),
+        "steps": options.steps,
+        "patience": options.patience,
+    }
+    if options.objective == "autoencoder":
+        facts["note"] = (
+            "Its latents are those of faces, as its encoder tells them, not random ones."
+        )
+    return facts
 
 
 def costs(method):
@@ -475,6 +502,18 @@ def costs(method):
         found[result(f"benchmarks/fit_directions/{key}.tsv")] = 1.0
         key = DIRECTION_STARTS[key]
     return found
+
+
+def earlier_costs(method):
+    """Return the files in which a method's trainings say how long killed jobs worked on them."""
+    family, _, key = method.partition("_")
+    folders = []
+    if family == "finetune":
+        folders.append(f"finetune/{key}")
+    while family == "directions" and key:
+        folders.append(f"directions/{key}")
+        key = DIRECTION_STARTS[key]
+    return [result(f"state/{folder}/earlier.json") for folder in folders]
 
 
 def judged(names, files):

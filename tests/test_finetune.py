@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from finetune_material import SHAPE, SIDE, base_generator, material, objective, some_faces
 
 from ohlora_lib.control.conditional import ConditionalModel
 from ohlora_lib.control.models import open_model, sample_latents
@@ -18,6 +19,7 @@ from ohlora_lib.networks.score_encoder import ScoreEncoder
 from ohlora_lib.networks.stylegan_discriminator import StyleGANDiscriminator
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 from ohlora_lib.scores import CONTROLLED
+from ohlora_lib.store.checkpoints import read_checkpoint
 from ohlora_lib.store.shards import write_image_shard
 from ohlora_lib.store.tables import read_table
 from ohlora_lib.training.finetune.conditioning import (
@@ -31,55 +33,18 @@ from ohlora_lib.training.finetune.drawing import (
     read_scores,
 )
 from ohlora_lib.training.finetune.faces import (
-    Faces,
     correlations,
     jittered,
     quantised,
     read_faces,
 )
-from ohlora_lib.training.finetune.job import finetune, make_objective
+from ohlora_lib.training.finetune.job import finetune
 from ohlora_lib.training.finetune.loop import protocol_check, train_finetune
-from ohlora_lib.training.finetune.objective import Material
-from ohlora_lib.training.finetune.options import ALL_LABELS
+from ohlora_lib.training.finetune.options import ALL_LABELS, DESIRED
+from ohlora_lib.training.finetune.scores import ScoreObjective
 from ohlora_lib.training.finetune.versions import RECIPES, VERSIONS, version_options
 
-SIDE = 32
-SHAPE = {"resolution": SIDE, "fmaps_base": 128, "fmaps_max": 16}
-
-
-def base_generator() -> StyleGANGenerator:
-    torch.manual_seed(0)
-    return StyleGANGenerator(**SHAPE, z_dim=16, w_dim=16, hidden_dim=16, mapping_layers=3).eval()
-
-
-def some_faces(count: int = 12) -> Faces:
-    draw = np.random.default_rng(0)
-    images = draw.integers(0, 256, (count, SIDE, SIDE, 3), dtype=np.uint8)
-    labels = draw.standard_normal((count, 7)).astype(np.float32)
-    return Faces(np.arange(count), images, labels)
-
-
-def material(version: str, recipe: str = "corrected", **changes) -> tuple[Material, object]:
-    """Return what a version needs, tiny, and its options."""
-    options = version_options(version, recipe, {"batch": 4, "warmup": 0, **changes})
-    base = base_generator()
-    torch.manual_seed(1)
-    faces = some_faces()
-    columns = [ALL_LABELS.index(name) for name in options.labels]
-    faces = replace(faces, labels=faces.labels[:, columns])
-    given = Material(
-        faces=faces,
-        generator=conditional_generator(base, options).train(),
-        base=base.requires_grad_(False),
-        property_cnn=PropertyCNN(SIDE).eval(),
-        attribute_cnns=[AttributeCNN(name, SIDE).eval() for name in options.attributes],
-    )
-    given.discriminator = StyleGANDiscriminator(**SHAPE)
-    return given, options
-
-
-def objective(given: Material, options):
-    return make_objective(given, options, seed=1)
+FILES = ("images", "scores", "generator", "discriminator", "property_cnn")  # all versions' inputs
 
 
 def weights(module: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -133,6 +98,12 @@ def test_keeping_the_weights_keeps_the_pictures():
         assert torch.allclose(kept(z, label), wanted, atol=1e-4)
         restarted = conditional_generator(base, replace(options, keep_weights=False))
         assert not torch.allclose(restarted(z, label), wanted, atol=1e-2)
+    restart = replace(options, keep_weights=False)
+    restarted = conditional_generator(kept, restart, ALL_LABELS)  # a label matrix that fits stays
+    assert torch.equal(restarted.mapping.label_weight, kept.mapping.label_weight)
+    assert not torch.equal(restarted.mapping.dense0.weight, kept.mapping.dense0.weight)
+    wider = conditional_generator(kept, replace(restart, embedding=24), ALL_LABELS)
+    assert wider.mapping.label_weight.shape == (7, 24)
     again = conditional_generator(kept, options, ALL_LABELS)
     for name, value in kept.state_dict().items():
         assert torch.equal(again.state_dict()[name], value), name
@@ -196,7 +167,7 @@ def test_reading_some_scores_equals_reading_all():
     judge, images = PropertyCNN(SIDE).eval(), torch.randn(2, 3, SIDE, SIDE)
     with torch.inference_mode():
         everything = judge(images)
-        some = read_scores(judge, images, ("background_std", "eyes"))
+        some = read_scores(judge, images, ("background_std", "eyes"), material("v2")[1])
     assert torch.allclose(some, everything[:, [6, 0]])
 
 
@@ -220,16 +191,25 @@ def test_truncation_to_nothing_draws_the_labels_mean():
     assert not torch.allclose(means[0], means[1])
 
 
-def run(tmp_path: Path, version: str = "v2", **changes):
-    given, options = material(version, steps=6, epoch=2, **changes)
-    result = train_finetune(objective(given, options), given, options, tmp_path, seed=3)
+def run(tmp_path: Path, version: str = "v2", recipe: str = "corrected", code: str = "", **changes):
+    given, options = material(version, recipe, **{"steps": 6, "epoch": 2, **changes})
+    result = train_finetune(objective(given, options), given, options, tmp_path, 3, code)
     return given, options, result
 
 
-@pytest.mark.parametrize("version", ["v1", "v2", "v3"])
-def test_a_killed_training_ends_with_the_same_weights(tmp_path, version, monkeypatch):
-    _, _, straight = run(tmp_path / "straight", version)
-    given, options = material(version, steps=6, epoch=2)
+@pytest.mark.parametrize(
+    ("version", "recipe"),
+    [
+        ("v1", "corrected"),
+        ("v2", "corrected"),
+        ("v3", "corrected"),
+        ("v2", "published"),
+        ("v5_1", "published"),
+    ],
+)
+def test_a_killed_training_ends_with_the_same_weights(tmp_path, version, recipe, monkeypatch):
+    _, _, straight = run(tmp_path / "straight", version, recipe)
+    given, options = material(version, recipe, steps=6, epoch=2)
     target = objective(given, options)
     learn = target.learn
 
@@ -241,13 +221,88 @@ def test_a_killed_training_ends_with_the_same_weights(tmp_path, version, monkeyp
     monkeypatch.setattr(target, "learn", learn_until_killed)
     with pytest.raises(KeyboardInterrupt):
         train_finetune(target, given, options, tmp_path / "killed", seed=3)
-    _, _, resumed = run(tmp_path / "killed", version)
+    _, _, resumed = run(tmp_path / "killed", version, recipe)
     for name, network in straight.networks.items():
         for key, value in network.state_dict().items():
             assert torch.equal(resumed.networks[name].state_dict()[key], value), (name, key)
     logs = [(tmp_path / folder / "log.csv").read_text() for folder in ("straight", "killed")]
     assert logs[0] == logs[1]
     assert len(list((tmp_path / "killed" / "samples").glob("*.png"))) == 3
+
+
+def epochs(folder: Path) -> list[str]:
+    return sorted(path.stem for path in (folder / "samples").glob("*.png"))
+
+
+def test_a_finished_training_is_done_again_by_other_code_or_from_other_files(tmp_path, monkeypatch):
+    """A finished state lies there: what it was not made from must not be taken for it."""
+    begun = []
+    learn = ScoreObjective.learn
+    monkeypatch.setattr(
+        ScoreObjective, "learn", lambda self, step: begun.append(step) or learn(self, step)
+    )
+    run(tmp_path, code="a", steps=2)
+    assert begun == [0, 1]
+    run(tmp_path, code="a", steps=2)
+    assert begun == [0, 1]
+    run(tmp_path, code="b", steps=2)
+    assert begun == [0, 1] * 2
+    given, options = material("v2", steps=2, epoch=2)
+    given.faces.images[0, 0, 0, 0] += 1
+    train_finetune(objective(given, options), given, options, tmp_path, 3, "b")
+    assert begun == [0, 1] * 3
+
+
+@pytest.mark.parametrize("part", ["discriminator", "attribute_cnns"])
+def test_every_network_that_is_learnt_from_counts(part):
+    given, _ = material("v1")
+    before = given.digests()
+    network = getattr(given, part)
+    network = network if part == "discriminator" else network[0]
+    with torch.no_grad():
+        next(network.parameters()).add_(1)
+    assert given.digests() != before
+
+
+def test_a_training_with_other_options_leaves_no_pictures_of_the_one_before(tmp_path):
+    run(tmp_path, steps=6)
+    assert epochs(tmp_path) == ["epoch-0000", "epoch-0001", "epoch-0002"]
+    run(tmp_path, steps=4)
+    assert epochs(tmp_path) == ["epoch-0000", "epoch-0001"]
+    given, options = material("v2", steps=6, epoch=2)
+    target = objective(given, options)
+    target.learn = fail  # stopped before its first state
+    with pytest.raises(KeyboardInterrupt):
+        train_finetune(target, given, options, tmp_path, 3)
+    assert not epochs(tmp_path)
+    run(tmp_path, steps=4)  # back to the options before: log and pictures are gone, so is the state
+    assert epochs(tmp_path) == ["epoch-0000", "epoch-0001"]
+    assert len(read_table(tmp_path / "log.csv")) == 2
+
+
+def fail(step: int) -> dict[str, float]:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("broken", ["generator", "judge"])
+def test_weights_that_are_no_numbers_are_not_kept(tmp_path, monkeypatch, broken):
+    """The losses of a step do not tell what the step did to the weights."""
+    given, options = material("v2", "published", steps=6, epoch=2)
+    target = objective(given, options)
+    learn = target.learn
+
+    def learn_and_break(step: int) -> dict[str, float]:
+        losses = learn(step)
+        if step == 3:
+            with torch.no_grad():
+                next(target.modules[broken].parameters()).fill_(float("nan"))
+        return losses
+
+    monkeypatch.setattr(target, "learn", learn_and_break)
+    with pytest.raises(FloatingPointError, match=r"a weight is not finite at step 3.*last good"):
+        train_finetune(target, given, options, tmp_path, seed=3)
+    assert [path.name for path in tmp_path.glob("state-*")] == ["state-000000002.safetensors"]
+    assert epochs(tmp_path) == ["epoch-0000"]
 
 
 def test_divergence_stops_with_the_last_good_state_kept(tmp_path, monkeypatch):
@@ -319,14 +374,12 @@ def files(tmp_path) -> dict:
         "generator": base_generator(),
         "discriminator": StyleGANDiscriminator(**SHAPE),
         "property_cnn": PropertyCNN(SIDE),
-        "gender": AttributeCNN("gender", SIDE),
+        **{name: AttributeCNN(name, SIDE) for name in DESIRED},
     }
     for name, network in networks.items():
         save_network(tmp_path / f"{name}.safetensors", network)
     paths = {name: tmp_path / f"{name}.safetensors" for name in networks}
-    readers = [paths.pop("gender")]
-    scores = tmp_path / "scores.csv"
-    return {"images": [shard], "scores": scores, "attribute_cnns": readers, **paths}
+    return {"images": [shard], "scores": tmp_path / "scores.csv", **paths}
 
 
 def test_faces_without_a_score_are_left_out(files):
@@ -337,14 +390,25 @@ def test_faces_without_a_score_are_left_out(files):
         read_faces(files["images"], files["scores"], ["teeth"])
 
 
-@pytest.mark.parametrize("version", ["v1", "v3", "v5_3"])
-def test_a_fine_tune_from_files_to_a_model_that_draws(files, tmp_path, version):
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_fine_tune_from_files_to_a_model_that_draws(files, tmp_path, version, recipe, capsys):
     folder = tmp_path / version
     changes = {"steps": 2, "epoch": 1, "batch": 4, "warmup": 0, "half_life": 0.0}
+    changes |= {"start": "original", "truncation_samples": 8}
+    options = version_options(version, recipe, changes)
+    readers = [files[name] for name in options.attributes]
     finetune(
-        folder, tmp_path / "state", **files, name=version,
-        options=version_options(version, "corrected", changes), seed=1,
+        folder, tmp_path / "state", **{name: files[name] for name in FILES}, attribute_cnns=readers,
+        name=version, recipe=f"{version} {recipe}", options=options, seed=1,
     )  # fmt: skip
+    said = capsys.readouterr().out
+    assert f"recipe {version} {recipe}" in said and f"  lr: {options.lr}\n" in said
+    assert said.count("corr_eyes") == 2  # a line for each epoch
+    provenance = read_checkpoint(folder / "generator.safetensors").provenance
+    assert provenance["recipe"] == f"{version} {recipe}" and provenance["steps"] == 2
+    assert provenance["options"]["critic_lr"] == options.critic_lr
+    assert not provenance["stopped_early"]
     model = open_model(folder / "generator.safetensors")
     assert model.latent_dim == 16 and model.resolution == SIDE
     posterior = None

@@ -16,7 +16,9 @@ from ohlora_lib.judging.attributes import (
     load_reader,
     read_attributes,
 )
+from ohlora_lib.judging.grids import build_requests
 from ohlora_lib.judging.judges import JUDGES, MEASURED, load_judge
+from ohlora_lib.judging.locality import ChangeElsewhere
 from ohlora_lib.judging.pictures import draw_pictures
 from ohlora_lib.judging.segment_judge import SegmentJudge
 from ohlora_lib.networks import load_network, save_network
@@ -30,7 +32,8 @@ from ohlora_lib.populations.normalise import normalise
 from ohlora_lib.populations.segment import segment
 from ohlora_lib.portraits.parameters import sample_parameters
 from ohlora_lib.portraits.renderer import render
-from ohlora_lib.store.gallery import iter_gallery, read_gallery
+from ohlora_lib.scores import CONTROLLED
+from ohlora_lib.store.gallery import gallery, iter_gallery, read_gallery
 from ohlora_lib.store.shards import write_image_shard
 from ohlora_lib.store.tables import read_json, read_table, write_json, write_table
 
@@ -242,7 +245,7 @@ def test_attributes_of_a_method_and_the_quality_of_its_random_pictures(tmp_path)
     }
     read_attributes(reader, **arguments)
     requests, table = (read_table(tmp_path / f"{n}.parquet") for n in ("requests", "attributes"))
-    assert list(table.columns) == ["row", *ATTRIBUTES, "drift"]
+    assert list(table.columns) == ["row", *ATTRIBUTES, "drift", "elsewhere"]
     assert table["row"].tolist() == requests["row"].tolist()
     fixed = requests["latent"] < 2
     assert table["drift"].notna().tolist() == fixed.tolist()
@@ -268,3 +271,20 @@ def test_attributes_of_a_method_and_the_quality_of_its_random_pictures(tmp_path)
     write_table(tmp_path / "filtered.parquet", pd.DataFrame({"id": ids[:3]}))
     with pytest.raises(InputError, match="filtered.parquet keeps 3 images"):
         read_attributes(reader, **arguments)
+
+
+def test_change_elsewhere_leaves_out_the_part_that_shows_the_property(tmp_path):
+    requests = build_requests(2, 1, 2, seed=1)
+    images = np.full((len(requests), 32, 32, 3), 100, np.uint8)
+    images[requests["eyes"] != 0, 12:18, 8:24] = 200  # the eyes' part, as in the property CNN
+    images[requests["mouth"] == 2, 0, :16] = 116  # the upper edge: 16 pixels
+    with gallery(tmp_path / "pictures.parquet") as album:
+        album.append(requests["row"].to_numpy(), images)
+    compare = ChangeElsewhere(requests, tmp_path / "pictures.parquet")
+    found = compare(requests["row"].to_numpy(), images)
+    zero = (requests[list(CONTROLLED)] == 0).all(axis=1)
+    single = (requests["grid"] == "levels") & ~zero
+    assert np.isfinite(found).tolist() == single.tolist()
+    assert not found[single & (requests["mouth"] != 2)].any()
+    outside = 32 * 32 - 6 * 8  # all but the mouth's part
+    assert found[single & (requests["mouth"] == 2)] == pytest.approx([16 * 16 / outside] * 2)

@@ -156,7 +156,7 @@ def keys(document: dict) -> dict:
 
 STAT = {"mean": None, "low": None, "high": None}
 CHOSEN = {"latent": None, "correlation": {"p": None}, "mae": {"p": None}}
-COLUMNS = dict.fromkeys([*MEASURED, "gender", "age"])
+COLUMNS = dict.fromkeys([*MEASURED, "gender", "age"], STAT)
 
 
 def test_the_summary_has_the_agreed_form(perfect):
@@ -171,27 +171,29 @@ def test_the_summary_has_the_agreed_form(perfect):
             "gates_v8": STAT,
             **dict.fromkeys(("best", "median", "worst"), CHOSEN),
         },
-        "grid8": {"correlation": {"p": None}, "mae": {"p": None}},
+        "grid8": {"correlation": {"p": STAT}, "mae": {"p": STAT}},
         "levels": {
             **dict.fromkeys(("correlation", "mae", "slope", "bias", "r2"), {"p": STAT}),
             "saturation": {"p": STAT},
             "leakage": {"p": COLUMNS},
-            "leakage_mean": None,
-            "leakage_matched_mean": None,
-            "flips": dict.fromkeys(("gender", "age", "any")),
-            "identity_drift": {"p": {"level": None}},
+            **dict.fromkeys(("leakage_mean", "leakage_matched_mean"), STAT),
+            "flips": dict.fromkeys(("gender", "age", "any"), STAT),
+            "identity_drift": {"p": {"level": STAT}},
+            "identity_drift_ends": STAT,
+            "elsewhere": {"p": STAT},
         },
         "joint": dict.fromkeys(("correlation", "mae", "slope"), {"p": STAT}),
     }
     assert keys(random) == {
         **dict.fromkeys(("women", "old"), STAT),
         **dict.fromkeys(("good", "glass", "images", "compared")),
-        "correlation": {"p": None},
-        "mae": {"p": None},
+        "correlation": {"p": STAT},
+        "mae": {"p": STAT},
         "filtered": dict.fromkeys(("women", "good", "old", "glass")),
         **dict.fromkeys(("kernel_distance", "kernel_distance_floor")),
         **dict.fromkeys(("sliced_wasserstein", "sliced_wasserstein_floor")),
         **dict.fromkeys(("diversity", "filtered_diversity")),
+        **dict.fromkeys(("precision", "recall", "filtered_precision", "filtered_recall")),
     }
     summary["random"] = random
     assert (summary["method"], summary["judge"]) == ("finetune_v1", "segment")
@@ -202,11 +204,9 @@ def test_the_summary_has_the_agreed_form(perfect):
 def test_perfect_control_is_seen_as_such(perfect):
     _, summary, table = perfect
     close = {"abs": 0.02}  # the pictures have 25 grey levels per unit
-    for grid in ("grid50", "levels", "joint"):
+    for grid in ("grid50", "grid8", "levels", "joint", "random"):
         assert means(summary[grid]["correlation"]) == pytest.approx([1, 1, 1], abs=1e-3)
         assert means(summary[grid]["mae"]) == pytest.approx([0, 0, 0], **close)
-    assert list(summary["grid8"]["correlation"].values()) == pytest.approx([1] * 3, abs=1e-3)
-    assert list(summary["random"]["correlation"].values()) == pytest.approx([1] * 3, abs=1e-3)
     single = summary["levels"]
     assert means(single["slope"]) == pytest.approx([1, 1, 1], **close)
     assert means(summary["joint"]["slope"]) == pytest.approx([1, 1, 1], **close)
@@ -215,8 +215,8 @@ def test_perfect_control_is_seen_as_such(perfect):
     assert means(single["saturation"]) == pytest.approx([1, 1, 1], **close)
     for name, row in single["leakage"].items():
         seven = {column: float(column == name) for column in MEASURED}
-        assert {c: row[c] for c in MEASURED} == pytest.approx(seven, **close)
-    assert single["leakage_mean"] == pytest.approx(0, abs=1e-9)
+        assert {c: row[c]["mean"] for c in MEASURED} == pytest.approx(seven, **close)
+    assert single["leakage_mean"]["mean"] == pytest.approx(0, abs=1e-9)
     for gate in ("gates_v3", "gates_v8"):
         assert summary["grid50"][gate] == {"mean": 1, "low": 1, "high": 1}
     assert table["gates_v3"].all() and table["latent"].tolist() == list(range(LATENTS))
@@ -227,17 +227,23 @@ def test_attributes_that_move_are_seen_as_leakage_and_flips(perfect):
     _, summary, _ = perfect
     single = summary["levels"]
     # "age" follows the red channel, as eyes do, and flips above 1.75; "gender" the latent alone
-    assert single["leakage"]["eyes"]["age"] > 0.5
-    assert single["leakage"]["mouth"]["age"] == single["leakage"]["eyes"]["gender"] == 0
-    assert single["flips"] == pytest.approx({"age": 1 / 6, "gender": 0, "any": 1 / 6})
+    assert single["leakage"]["eyes"]["age"]["low"] > 0.5
+    nothing = {"mean": 0, "low": 0, "high": 0}
+    assert single["leakage"]["mouth"]["age"] == single["leakage"]["eyes"]["gender"] == nothing
+    flips = {name: stat["mean"] for name, stat in single["flips"].items()}
+    assert flips == pytest.approx({"age": 1 / 6, "gender": 0, "any": 1 / 6})
 
 
 def test_identity_drift_is_zero_at_zero_and_grows(perfect):
     _, summary, _ = perfect
-    for levels in summary["levels"]["identity_drift"].values():
+    ends = []
+    for stats in summary["levels"]["identity_drift"].values():
+        levels = {level: stat["mean"] for level, stat in stats.items()}
+        ends += [levels["-2"], levels["2"]]
         assert levels["0"] == pytest.approx(0, abs=1e-6)
         assert 0 < levels["0.5"] < levels["1"] < levels["2"]
         assert 0 < levels["-0.5"] < levels["-1"] < levels["-2"]
+    assert summary["levels"]["identity_drift_ends"]["mean"] == pytest.approx(np.mean(ends))
 
 
 def test_a_set_like_the_filtered_one_is_as_good_and_as_varied(perfect):
@@ -245,6 +251,8 @@ def test_a_set_like_the_filtered_one_is_as_good_and_as_varied(perfect):
     random = summary["random"]
     assert random["diversity"] == pytest.approx(random["filtered_diversity"], rel=0.2)
     assert random["sliced_wasserstein"] < 3 * random["sliced_wasserstein_floor"]
+    for name in ("precision", "recall"):
+        assert random[name] == pytest.approx(random[f"filtered_{name}"], abs=0.25)
     assert random["women"]["mean"] == pytest.approx(random["filtered"]["women"], abs=0.25)
     assert random["good"] is None and random["filtered"]["good"] is None  # nobody can tell
 
@@ -267,10 +275,10 @@ def test_weak_saturated_and_leaking_control(tmp_path, filtered):
     assert single["slope"]["eyes"]["mean"] == pytest.approx(0.4, abs=0.02)
     assert single["saturation"]["eyes"]["mean"] == pytest.approx(1, abs=0.1)
     assert single["saturation"]["mouth"]["mean"] == pytest.approx(0, abs=0.05)
-    assert single["leakage"]["eyes"]["pose"] == pytest.approx(0.5, abs=0.02)
-    assert single["leakage"]["pose"]["eyes"] == pytest.approx(0, abs=1e-9)
-    assert single["leakage_mean"] == pytest.approx(0.5 / 18, abs=0.002)
-    assert single["leakage_matched_mean"] == pytest.approx(0.5 / 0.4 / 18, abs=0.004)
+    assert single["leakage"]["eyes"]["pose"]["mean"] == pytest.approx(0.5, abs=0.02)
+    assert single["leakage"]["pose"]["eyes"]["mean"] == pytest.approx(0, abs=1e-9)
+    assert single["leakage_mean"]["mean"] == pytest.approx(0.5 / 18, abs=0.002)
+    assert single["leakage_matched_mean"]["mean"] == pytest.approx(0.5 / 0.4 / 18, abs=0.004)
 
 
 def test_a_model_that_does_not_listen(tmp_path, filtered):
@@ -278,7 +286,7 @@ def test_a_model_that_does_not_listen(tmp_path, filtered):
     assert means(summary["grid50"]["correlation"]) == [0, 0, 0]
     assert means(summary["levels"]["slope"]) == [0, 0, 0]
     assert summary["levels"]["saturation"]["eyes"]["mean"] is None
-    assert summary["levels"]["leakage_matched_mean"] is None
+    assert summary["levels"]["leakage_matched_mean"]["mean"] is None
     assert summary["random"]["diversity"] < 0.7 * summary["random"]["filtered_diversity"]
 
 
@@ -354,9 +362,11 @@ def test_the_order_of_latents_does_not_change_the_summary(perfect):
         for metric in ("correlation", "mae"):
             a, b = (means(e.summary[grid][metric]) for e in (first, second))
             assert a == pytest.approx(b)
-    assert first.summary["levels"]["leakage"]["eyes"] == pytest.approx(
-        second.summary["levels"]["leakage"]["eyes"]
+    a, b = (
+        {name: stat["mean"] for name, stat in e.summary["levels"]["leakage"]["eyes"].items()}
+        for e in (first, second)
     )
+    assert a == pytest.approx(b)
     best = [e.summary["grid50"]["best"]["latent"] for e in (first, second)]
     assert order[best[0]] == best[1]
 
@@ -372,9 +382,12 @@ def test_the_same_input_gives_the_same_files(perfect, tmp_path):
 def test_without_an_embedding_what_needs_one_is_null(tmp_path, filtered):
     summary, _ = run(tmp_path, filtered, FakeModel(), reader=FakeReader(embeds=False))
     drift = summary["levels"]["identity_drift"]
-    assert {value for levels in drift.values() for value in levels.values()} == {None}
+    drift = [*(stat for levels in drift.values() for stat in levels.values())]
+    drift.append(summary["levels"]["identity_drift_ends"])
+    assert {value for stat in drift for value in stat.values()} == {None}
     random = summary["random"]
     assert random["kernel_distance"] is None and random["diversity"] is None
+    assert random["precision"] is None and random["recall"] is None
     assert random["sliced_wasserstein"] > 0 and random["women"]["mean"] > 0
 
 

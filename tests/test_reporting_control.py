@@ -16,7 +16,7 @@ from ohlora_lib.errors import InputError
 from ohlora_lib.reporting import published
 from ohlora_lib.reporting.control_grids import draw_control_grids, plot_levels
 from ohlora_lib.reporting.evaluations import read_evaluation
-from ohlora_lib.reporting.leaderboard import Method, leaderboard, write_leaderboard
+from ohlora_lib.reporting.leaderboard import Method, leaderboard, training_end, write_leaderboard
 from ohlora_lib.reporting.leaderboard_columns import COLUMNS, read_figures
 from ohlora_lib.reporting.leaderboard_page import SHOWN, best_values, goodness, show
 from ohlora_lib.reporting.leakage import plot_leakage
@@ -59,7 +59,7 @@ def summary(method: str, judge: str, corr: float, good: float) -> dict:
         which: {"latent": k, "correlation": three(corr), "mae": three(0.5)}
         for k, which in enumerate(("best", "median", "worst"))
     }
-    leakage = {p: {q: float(p == q) for q in (*SEVEN, "gender")} for p in CONTROLLED}
+    leakage = {p: {q: stat(float(p == q)) for q in (*SEVEN, "gender")} for p in CONTROLLED}
     return {
         "method": method,
         "judge": judge,
@@ -71,15 +71,16 @@ def summary(method: str, judge: str, corr: float, good: float) -> dict:
             "gates_v8": stat(corr / 2),
             **latents,
         },
-        "grid8": {"correlation": three(corr), "mae": three(0.5)},
+        "grid8": {"correlation": three(stat(corr)), "mae": three(stat(0.5))},
         "levels": {
             "mae": three(stat(0.4)),
             "slope": {**three(stat(1.2)), "eyes": stat(corr)},
             "leakage": leakage,
-            "leakage_mean": 0.1,
-            "leakage_matched_mean": None,
-            "flips": {"gender": 0.1, "any": 0.1},
+            "leakage_mean": stat(0.1),
+            "leakage_matched_mean": dict.fromkeys(("mean", "low", "high")),
+            "flips": {"gender": stat(0.1), "any": stat(0.1)},
             "identity_drift": three({"-2": 0.2, "-1": 0.1, "0": 0.0, "1": 0.1, "2": 0.4}),
+            "identity_drift_ends": stat(0.3),
         },
         "random": {
             "women": stat(0.9),
@@ -87,6 +88,8 @@ def summary(method: str, judge: str, corr: float, good: float) -> dict:
             "filtered": {"women": 0.99, "good": 0.96},
             "kernel_distance": 0.03,
             "kernel_distance_floor": 0.01,
+            "diversity": 1.2,
+            "filtered_diversity": 1.5,
         },
     }
 
@@ -257,12 +260,15 @@ def test_leaderboard_ranks_by_the_weakest_property_and_broken_pictures_last(resu
     fit, shared = tmp_path / "v3.tsv", tmp_path / "samples.tsv"
     fit.write_text("s\th:m:s\tmax_rss\n12.5\t0:00:12\t100\n")
     shared.write_text("s\th:m:s\tmax_rss\n80.0\t0:01:20\t100\n")
-    methods = sources(finetune_v3=Method("corrected", {fit: 1.0, shared: 0.25}))
+    earlier = tmp_path / "earlier.json"  # the job was killed once, and went on
+    write_json(earlier, {"seconds": 30.0})
+    costs = {fit: 1.0, shared: 0.25}
+    methods = sources(finetune_v3=Method("corrected", costs, [earlier, tmp_path / "none.json"]))
     write_leaderboard(csv, tmp_path / "costs.csv", html, results / "evaluation", methods, JUDGES)
     table = read_table(csv)
     assert "train_seconds" not in table
     costs = read_table(tmp_path / "costs.csv").set_index("method")["train_seconds"]
-    assert costs["finetune_v3"] == 32.5 and costs.isna().sum() == 2
+    assert costs["finetune_v3"] == 62.5 and costs.isna().sum() == 2
     assert table["method"].drop_duplicates().tolist() == [
         *("finetune_v3", "finetune_v1", "finetune_v4")
     ]
@@ -273,6 +279,8 @@ def test_leaderboard_ranks_by_the_weakest_property_and_broken_pictures_last(resu
     row = table.iloc[0]
     assert row["corr_eyes"] == 0.995 and row["good_relative"] == 1
     assert (row["drift_2"], row["kernel_ratio"]) == (0.3, 3)
+    assert (row["diversity"], row["diversity_relative"]) == (1.2, 0.8)
+    assert np.isnan(row["precision"])  # a summary that does not say
     assert np.isnan(row["leakage_matched_mean"])
 
 
@@ -283,6 +291,26 @@ def test_a_better_method_than_the_selected_one_is_named(results, tmp_path, capsy
         sentence = "are of finetune_v1, rank 2 of 3; the first is finetune_v3"
         assert (sentence in capsys.readouterr().out) == said
         assert (sentence in paths[2].read_text()) == said
+
+
+def test_the_page_says_what_ended_a_training(results, tmp_path):
+    log = results / "finetune/v3/train_log.csv"
+    table = read_table(log)
+    write_table(tmp_path / "log.csv", table.assign(step=range(100, 600, 100)))
+
+    def end(**facts) -> str:
+        return training_end(Method(log=tmp_path / "log.csv", **facts))
+
+    assert end(steps=3000, patience=4) == (
+        "Training stopped itself after 500 of 3,000 steps: 4 checks in a row were not better."
+    )
+    assert "all of its 500 steps and did not stop itself" in end(steps=500, patience=4)
+    assert end(steps=500) == "Training took all of its 500 steps."
+    assert training_end(Method()) == ""
+    paths = [tmp_path / name for name in ("l.csv", "costs.csv", "l.html")]
+    method = Method(log=tmp_path / "log.csv", steps=500, note="It <b> is odd.")
+    write_leaderboard(*paths, results / "evaluation", sources(finetune_v3=method), JUDGES)
+    assert "took all of its 500 steps. It &lt;b&gt; is odd." in paths[2].read_text()
 
 
 def test_published_figures_stand_beside_ours(results, tmp_path):

@@ -5,6 +5,7 @@ import math
 import threading
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -67,7 +68,7 @@ from ohlora_lib.training.readers import (
     train_annotator,
     train_parser,
 )
-from ohlora_lib.training.state import TrainingState, fingerprint, locked
+from ohlora_lib.training.state import EARLIER, TrainingState, fingerprint, locked
 
 SIDE, Z_DIM = 16, 52
 GENERATOR = {
@@ -166,6 +167,39 @@ def test_other_options_do_not_resume(tmp_path):
     assert same_weights(other[0], untouched[0])
     # coming back to the first options finds their state again
     assert state_of(tmp_path, *other, {"lr": 1}).restore()[0] == 7
+
+
+def test_a_training_with_other_options_keeps_its_states_among_older_ones(tmp_path):
+    module, optimizer = build()
+    for number in (500, 600):
+        state_of(tmp_path, module, optimizer, {"lr": 1}).save(number)
+    state = state_of(tmp_path, module, optimizer, {"lr": 2})
+    for number in (100, 200, 300):
+        state.save(number)
+        assert state.restore()[0] == number
+    names = sorted(path.name for path in tmp_path.glob("state-*"))
+    assert names == ["state-000000200.safetensors", "state-000000300.safetensors"]
+    state.clear()
+    assert state.restore() == (0, {}) and not list(tmp_path.glob("state-*"))
+
+
+def test_the_seconds_of_earlier_jobs_are_added_up(tmp_path, monkeypatch):
+    clock = iter([100.0, 107.0, 500.0, 503.0, 900.0])
+    watch = SimpleNamespace(monotonic=lambda: next(clock))
+    monkeypatch.setattr("ohlora_lib.training.state.time", watch)
+    module, optimizer = build()
+
+    def earlier(restored: TrainingState) -> tuple[int, float]:
+        step = restored.restore()[0]
+        return step, read_json(tmp_path / EARLIER)["seconds"]
+
+    state = state_of(tmp_path, module, optimizer, {})
+    assert earlier(state) == (0, 0.0)
+    state.save(5)  # after 7 seconds; killed later
+    state = state_of(tmp_path, module, optimizer, {})
+    assert earlier(state) == (5, 7.0)
+    state.save(9)  # after 3 more
+    assert earlier(state_of(tmp_path, module, optimizer, {})) == (9, 10.0)
 
 
 @pytest.mark.parametrize("damage", ["empty", "cut", "text", "zeros"])

@@ -358,6 +358,23 @@ def test_an_option_of_one_fine_tune_trains_and_judges_that_one_only(finished):
     assert jobs == finetuned("v3")
 
 
+def test_a_method_is_a_configuration_entry(finished):
+    jobs = planned(finished, {"finetune": {"mine": {"version": "v2", "options": {"content": 0.1}}}})
+    assert jobs == {("finetune_scores", "mine"), ("plot_training_curves", "mine"), *judged("mine")}
+
+
+def test_published_recipes_start_from_the_published_parent(project):
+    """The rule finetune_scores, and published recipes, which no other run of the tests has."""
+    overlay = {"finetune": {"mine": {"version": "v2", "steps": 2, "epoch": 2}}}
+    target = f"{RESULTS}/finetune/mine_published/generator.safetensors"
+    run = snakemake(project, "--cores", "2", target, overlay=overlay)
+    assert run.returncode == 0, said(run)[-8000:]
+    for name, recipe in (("v1", "v1 published"), ("mine", "v2 published")):
+        path = project / RESULTS / f"finetune/{name}_published/generator.safetensors"
+        provenance = read_checkpoint(path).provenance
+        assert provenance["recipe"] == recipe and not provenance["options"]["keep_weights"]
+
+
 def test_editing_an_objective_trains_what_uses_it(project):
     edit(project / "ohlora_lib/training/finetune/autoencoder.py", more_code)
     assert planned(project) == finetuned("v3")

@@ -19,7 +19,9 @@ finetune(
     discriminator=snakemake.input.get("discriminator"),
     attribute_cnns=snakemake.input.get("attribute_cnns", []),
     name=snakemake.wildcards.version,
+    recipe=snakemake.params.recipe,
     options=FinetuneOptions(**snakemake.params.options),
     seed=snakemake.params.seed,
+    code=snakemake.params.code,
     device=default_device(),
 )

@@ -23,4 +23,5 @@ fit_directions(
     options=snakemake.params.options,
     batch_size=snakemake.params.batch_size,
     device=default_device(),
+    code=snakemake.params.code,
 )

@@ -18,4 +18,5 @@ pretrain_adversarial(
     options=snakemake.params.options,
     seed=snakemake.params.seed,
     device=default_device(),
+    code=snakemake.params.code,
 )

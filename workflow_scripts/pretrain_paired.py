@@ -17,4 +17,5 @@ pretrain_paired(
     options=snakemake.params.options,
     seed=snakemake.params.seed,
     device=default_device(),
+    code=snakemake.params.code,
 )

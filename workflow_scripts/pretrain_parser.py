@@ -15,4 +15,5 @@ pretrain_parser(
     snakemake.params.state,
     options=snakemake.params.options,
     seed=snakemake.params.seed,
+    code=snakemake.params.code,
 )

@@ -22,4 +22,5 @@ train_property_cnn(
     kind=network_class(snakemake.params.kind),
     device=default_device(),
     segment_paths=snakemake.input.get("segments", ()),
+    code=snakemake.params.code,
 )

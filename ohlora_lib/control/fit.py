@@ -83,6 +83,7 @@ def fit_directions(
     options: dict[str, Any] | None = None,
     batch_size: int = 16,
     device: str = "cpu",
+    code: str = "",
 ) -> None:
     """Fit directions one way and write them, with what is known of the fit.
 
@@ -106,6 +107,7 @@ def fit_directions(
         options: fields of `TrainingOptions` that differ.
         batch_size: pictures per forward pass.
         device: torch device name.
+        code: digest of the code that fits; `trained` does not go on from other code's state.
 
     Raises:
         InputError: a file is missing, damaged or does not belong to the others.
@@ -148,7 +150,7 @@ def fit_directions(
             stream = derive_seed(seed, "directions", method)
             directions = train_directions(
                 network, reader.network, reader.classifiers, directions, faces, spread, training,
-                stream, state, device,
+                stream, state, device, code,
             )  # fmt: skip
             metrics["training"] = provenance["training"] = vars(training)
     slopes = measured_slopes(synthesizer, directions.steps, probes, reader)

@@ -45,6 +45,7 @@ def train_directions(
     seed: int,
     state_directory: str | Path,
     device: str = "cpu",
+    code: str = "",
 ) -> Directions:
     """Improve directions by gradient descent; resumes from `state_directory` after a kill.
 
@@ -59,6 +60,7 @@ def train_directions(
         seed: of the faces and requests of every step.
         state_directory: where the state goes.
         device: torch device name.
+        code: digest of the code that trains; a state made by other code is not resumed.
 
     Raises:
         FloatingPointError: the loss is not finite.
@@ -86,8 +88,10 @@ def train_directions(
         **vars(options),
         "seed": seed,
         "data": tensors_digest({name: torch.from_numpy(each) for name, each in data.items()}),
+        "code": code,
         "generator": tensors_digest(generator.state_dict()),
         "reader": tensors_digest(reader.state_dict()),
+        "classifiers": [tensors_digest(each.state_dict()) for each in classifiers],
     }
     with locked(state_directory):
         state = TrainingState(

@@ -25,9 +25,11 @@ from ohlora_lib.judging.distribution import (
     cosine_distance,
     kernel_distance,
     pairwise_distance,
+    precision_recall,
     sliced_wasserstein,
 )
 from ohlora_lib.judging.grids import zero_rows
+from ohlora_lib.judging.locality import ChangeElsewhere
 from ohlora_lib.networks import load_network
 from ohlora_lib.networks.annotator import ATTRIBUTES, Annotator
 from ohlora_lib.networks.attribute_cnn import AttributeCNN, predict
@@ -134,6 +136,8 @@ def read_attributes(
     - `diversity`, `filtered_diversity`: mean distance of two pictures of the set, as the root mean
       square difference of an embedding's number: 1.4 for numbers that are independent of each
       other, 0 for a set of equal pictures.
+    - `precision`, `recall` of the embeddings of random pictures, and `filtered_precision`,
+      `filtered_recall` of other filtered images; see `distribution.precision_recall`.
 
     Args:
         reader: see `load_reader`.
@@ -142,7 +146,8 @@ def read_attributes(
         image_paths: image shards of the population.
         filtered_path: table of the ids that passed its filter.
         table_path: table to write: `row`, a probability per attribute, `drift` (1 - cosine of the
-            embedding to that of the latent's all-zero request; NaN where it has none).
+            embedding to that of the latent's all-zero request; NaN where it has none),
+            `elsewhere` (see `locality.ChangeElsewhere`).
         quality_path: JSON to write.
         seed: of the choice of filtered images.
 
@@ -162,6 +167,7 @@ def read_attributes(
     embed = None if features[0] is None else _Embedding(np.concatenate(features))
 
     told, drift = [], np.full(len(requests), np.nan)
+    compare, elsewhere = ChangeElsewhere(requests, pictures_path), np.full(len(requests), np.nan)
     drawn, points = [], []  # pixels and embeddings of the random pictures
     anchors = None if embed is None else _anchors(reader, embed, requests, pictures_path)
     with tqdm(total=len(requests), desc="attributes", unit="img", mininterval=5) as progress:
@@ -169,6 +175,7 @@ def read_attributes(
             probabilities, found = reader.read(images)
             told.append(probabilities)
             drawn.append(_pixels(images[is_random[rows]]))
+            elsewhere[rows] = compare(rows, images)
             if embed is not None:
                 found = embed(found)
                 points.append(found[is_random[rows]])
@@ -176,7 +183,7 @@ def read_attributes(
             progress.update(len(rows))
     table = pd.DataFrame(np.concatenate(told), columns=list(reader.names))
     table.insert(0, "row", requests["row"])
-    table["drift"] = drift
+    table["drift"], table["elsewhere"] = drift, elsewhere
     shares = dict.fromkeys(SHARES.values())
     shares |= {SHARES[name]: (filtered[:, i] >= 0.5).mean() for i, name in enumerate(reader.names)}
     quality = {
@@ -263,6 +270,7 @@ def _embedding_distances(
     points: list[np.ndarray], features: Sequence[np.ndarray | None], embed: _Embedding | None
 ) -> dict[str, Any]:
     names = ("kernel_distance", "kernel_distance_floor", "diversity", "filtered_diversity")
+    names += ("precision", "recall", "filtered_precision", "filtered_recall")
     if embed is None:
         return dict.fromkeys(names)
     first, second = (embed(part) for part in features)
@@ -270,4 +278,5 @@ def _embedding_distances(
     block = min(BLOCK, len(first))
     distances = [kernel_distance(first, other, block) for other in (drawn, second)]
     spreads = [pairwise_distance(part) for part in (drawn, first)]
-    return dict(zip(names, (*distances, *spreads), strict=True))
+    covered = [*precision_recall(drawn, first), *precision_recall(second, first)]
+    return dict(zip(names, (*distances, *spreads, *covered), strict=True))

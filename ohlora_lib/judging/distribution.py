@@ -55,11 +55,28 @@ def pairwise_distance(embeddings: np.ndarray) -> float:
         embeddings: [N, D], N at least 2.
     """
     points = np.asarray(embeddings, np.float64)
-    lengths = (points**2).sum(axis=1)
-    squares = lengths[:, None] + lengths - 2 * points @ points.T
-    distances = np.sqrt(np.maximum(squares, 0) / points.shape[1])
+    distances = np.sqrt(_square_distances(points, points) / points.shape[1])
     np.fill_diagonal(distances, 0)
     return float(distances.sum() / (len(points) * (len(points) - 1)))
+
+
+def precision_recall(
+    drawn: np.ndarray, wanted: np.ndarray, neighbours: int = 3
+) -> tuple[float, float]:
+    """Return how much of one set lies where the other one is (Kynkäänniemi et al., 2019).
+
+    A set is where a point is at most as far from one of its points as that one's k-th neighbour.
+
+    Args:
+        drawn: [N, D] features.
+        wanted: [M, D] features.
+        neighbours: k, or all others of a smaller set.
+
+    Returns:
+        precision, the share of `drawn` that lies where `wanted` is, and recall, the converse.
+    """
+    first, second = (np.asarray(each, np.float64) for each in (drawn, wanted))
+    return _covered(first, second, neighbours), _covered(second, first, neighbours)
 
 
 def cosine_distance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -71,6 +88,17 @@ def cosine_distance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     products = (first * second).sum(axis=1)
     cosine = np.divide(products, lengths, out=np.full(len(first), np.nan), where=lengths > 0)
     return 1 - np.clip(cosine, -1, 1)
+
+
+def _covered(points: np.ndarray, support: np.ndarray, neighbours: int) -> float:
+    own = np.sort(_square_distances(support, support), axis=1)  # the nearest is the point itself
+    reach = own[:, min(neighbours, len(support) - 1)]
+    return float((_square_distances(points, support) <= reach).any(axis=1).mean())
+
+
+def _square_distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    squares = (x**2).sum(axis=1)[:, None] + (y**2).sum(axis=1) - 2 * x @ y.T
+    return np.maximum(squares, 0)
 
 
 def _cubic(x: np.ndarray, y: np.ndarray) -> np.ndarray:

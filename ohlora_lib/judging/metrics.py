@@ -6,7 +6,7 @@ needs more measurements than there are is NaN. Gates are stricter: a latent with
 measurement fails them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -105,7 +105,7 @@ def _line(requested: np.ndarray, measured: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def known_mean(values: np.ndarray, axis: int) -> np.ndarray:
+def known_mean(values: np.ndarray, axis: int | tuple[int, ...] | None) -> np.ndarray:
     """Return the mean of the values that are not NaN; NaN without any, and no warning."""
     known = np.isfinite(values)
     count = known.sum(axis=axis)
@@ -161,33 +161,35 @@ def leakage(requested: np.ndarray, measured: np.ndarray) -> np.ndarray:
             standard deviation.
 
     Returns:
-        [P, C]: least-squares slopes, mean over the latents. The sign stays, so that what changes
-        one way with some faces and the other way with others cancels out.
+        [L, P, C]: least-squares slopes. In their mean over latents, what changes one way with some
+        faces and the other way with others cancels out.
     """
-    return known_mean(line_fit(requested, measured)[0], axis=0)
+    return line_fit(requested, measured)[0]
 
 
-def off_diagonal(matrix: np.ndarray, own: np.ndarray, matched: bool = False) -> float:
+def off_diagonal(matrix: np.ndarray, own: np.ndarray, matched: bool = False) -> np.ndarray:
     """Return the mean of |leakage| of all columns but the stepped property's own.
 
     Args:
-        matrix: [P, C].
+        matrix: [..., P, C], means over latents.
         own: int [P], the column of each stepped property.
         matched: divide every row by its own slope first, so that weak control does not look clean;
             NaN where a slope is below NO_CONTROL.
+
+    Returns:
+        [...].
     """
-    rows = np.arange(len(matrix))
+    rows = np.arange(len(own))
     values = np.abs(matrix)
     if matched:
-        slopes = matrix[rows, own]
-        usable = np.where(np.abs(slopes) >= NO_CONTROL, np.abs(slopes), np.nan)
-        values = values / usable[:, None]
-    rest = np.ones(matrix.shape, bool)
+        slopes = values[..., rows, own]
+        values = values / np.where(slopes >= NO_CONTROL, slopes, np.nan)[..., None]
+    rest = np.ones(matrix.shape[-2:], bool)
     rest[rows, own] = False
-    return float(values[rest].mean())
+    return values[..., rest].mean(axis=-1)
 
 
-def flips(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, float]:
+def flips(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return how often an attribute's answer (probability of at least one half) changes.
 
     Args:
@@ -195,10 +197,11 @@ def flips(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, float]:
         after: [L, K, A] of K edits of it.
 
     Returns:
-        (share per attribute [A], share of pictures in which any attribute changes).
+        (share of a latent's pictures per attribute [L, A], share in which any attribute changes
+        [L]).
     """
     changed = (before >= 0.5)[:, None] != (after >= 0.5)
-    return changed.mean(axis=(0, 1)), float(changed.any(axis=-1).mean())
+    return changed.mean(axis=1), changed.any(axis=-1).mean(axis=1)
 
 
 # ---- uncertainty
@@ -226,10 +229,56 @@ def interval(values: np.ndarray, weights: np.ndarray, per: np.ndarray | None = N
     known = np.isfinite(values) & np.isfinite(below)
     top, bottom = np.where(known, values, 0.0), np.where(known, below, 0.0)
     if not known.any() or abs(bottom.sum()) < NO_CONTROL * known.sum():
-        return {"mean": float("nan"), "low": float("nan"), "high": float("nan")}
-    mean = top.sum() / bottom.sum()
+        return _stat(np.nan, np.array([]))
     totals = weights @ bottom
     samples = (weights @ top)[totals != 0] / totals[totals != 0]
+    return _stat(top.sum() / bottom.sum(), samples)
+
+
+def interval_of(
+    function: Callable[[np.ndarray], np.ndarray], values: np.ndarray, weights: np.ndarray
+) -> Stat:
+    """Return a function of means over latents, and its bootstrap 95 % interval.
+
+    Args:
+        function: [..., *shape] to [...].
+        values: [L, *shape]; NaN is left out of the means.
+        weights: [draws, L], see `resamples`.
+    """
+    known = np.isfinite(values).reshape(len(values), -1)
+    totals = weights @ np.where(known, values.reshape(known.shape), 0.0)
+    counts = weights @ known
+    means = np.where(counts > 0, totals / np.maximum(counts, 1), np.nan)
+    samples = function(means.reshape(len(weights), *values.shape[1:]))
+    return _stat(float(function(known_mean(values, axis=0))), samples)
+
+
+def pooled_correlation(requested: np.ndarray, measured: np.ndarray, weights: np.ndarray) -> Stat:
+    """Return the correlation over all pictures together; the interval is over latents.
+
+    Args:
+        requested: [L, n].
+        measured: [L, n], NaN where missing.
+        weights: [draws, L], see `resamples`.
+    """
+    known = np.isfinite(measured)
+    s = np.where(known, measured - known_mean(measured, axis=None), 0.0)
+    t = np.where(known, requested - known_mean(requested, axis=None), 0.0)
+    sums = np.stack([known, t, s, t * t, s * s, t * s]).sum(axis=-1)  # [6, L]
+    count, t, s, tt, ss, ts = sums @ weights.T  # each [draws]
+    count = np.maximum(count, 1)
+    t_square, s_square = tt - t * t / count, ss - s * s / count
+    varies = np.minimum(t_square, s_square) > count * CONSTANT**2
+    scale = np.sqrt(np.where(varies, t_square * s_square, 1.0))
+    samples = np.where(varies, np.clip((ts - t * s / count) / scale, -1, 1), 0.0)
+    return _stat(float(correlation(requested.ravel(), measured.ravel())), samples)
+
+
+def _stat(mean: float, samples: np.ndarray) -> Stat:
+    """Return a number with the percentiles of its bootstrap samples; NaN if it is."""
+    if not np.isfinite(mean):
+        return dict.fromkeys(("mean", "low", "high"), float("nan"))
+    samples = samples[np.isfinite(samples)]
     low, high = np.percentile(samples, (2.5, 97.5)) if len(samples) else (mean, mean)
     # rounding may put the interval of equal values a bit beside them
     return {"mean": float(mean), "low": float(min(low, mean)), "high": float(max(high, mean))}

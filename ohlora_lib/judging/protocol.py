@@ -2,6 +2,7 @@
 
 What the summary holds, all in standard deviations of the population unless said otherwise; a `stat`
 is {"mean", "low", "high"} with a bootstrap 95 % interval over latents (of `random`: over pictures).
+Absolute values (`leakage_mean`) are larger where there is more noise, so their intervals reach up.
 
 - `grid50`: correlation and MAE per latent, the shares of latents that pass the published gates, and
   the best, median and worst latent by the smallest of its three correlations.
@@ -13,7 +14,9 @@ is {"mean", "low", "high"} with a bootstrap 95 % interval over latents (of `rand
   over the filtered set. `leakage_mean`: mean of its absolute values in the seven property columns
   but the row's own; `leakage_matched_mean`: the same with every row divided by its own slope.
   `flips`: share of the pictures at -2 and 2 in which the answer for an attribute differs from the
-  latent's all-zero picture. `identity_drift`: 1 - cosine of the embedding to that picture's.
+  latent's all-zero picture. `identity_drift`: 1 - cosine of the embedding to that picture's;
+  `identity_drift_ends`: its mean over the pictures at -2 and 2 of all three. `elsewhere`: change at
+  -2 and 2 outside the part of the picture that shows the property, in grey levels.
 - `joint`: correlation, MAE and slope per latent over all combinations of five levels.
 - `random`: shares of attributes, quality and diversity of one picture each of many latents, from
   `attributes.read_attributes`; `correlation` is over all its pictures together.
@@ -22,7 +25,9 @@ is {"mean", "low", "high"} with a bootstrap 95 % interval over latents (of `rand
 latent fails the gates.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +103,8 @@ def judge_method(
         raise InputError(f"{measured_path} holds other pictures than {requests_path}; {REBUILD}")
     attributes, quality = read_table(attributes_path), read_json(quality_path)
     known = set(ATTRIBUTES) & set(attributes.columns)
-    if not known <= set(quality.get("log_odds_std", {})) or "drift" not in attributes.columns:
+    complete = {"drift", "elsewhere"} <= set(attributes.columns)
+    if not known <= set(quality.get("log_odds_std", {})) or not complete:
         raise InputError(f"{quality_path} does not belong to {attributes_path}; {REBUILD}")
     found = evaluate(
         requests,
@@ -128,7 +134,7 @@ def evaluate(
         requests: see `grids.build_requests`.
         measured: [rows, 7] scores, NaN where missing.
         attributes: `row`, a probability per attribute that can be read, `drift` (NaN where there is
-            no embedding).
+            no embedding), `elsewhere`.
         quality: what `attributes.read_attributes` says of the random pictures.
         bootstrap: samples of each interval.
         seed: the run's seed.
@@ -178,24 +184,34 @@ def evaluate(
     # [L, 25, ...] -> [L, property, level, ...]
     stepped = level_places[:, LEVEL_ROWS]
     single = _levels(controlled[stepped], columns, samples)
-    matrix = _leakage(measured[stepped], probabilities[stepped], names, quality)
-    seven = matrix[:, : len(MEASURED)]
+    leaked = _leakage(measured[stepped], probabilities[stepped], names, quality)
+    seven = leaked[..., : len(MEASURED)]
     ends = level_places[:, LEVEL_ROWS[:, [0, -1]].ravel()]
     before = probabilities[level_places[:, LEVEL_ROWS[0, LEVELS.index(0.0)]]]
     shares, share = metrics.flips(before, probabilities[ends])
-    drifts = metrics.known_mean(drift[stepped], axis=0)
+    drifts = drift[stepped]
+    elsewhere = attributes["elsewhere"].to_numpy(np.float64)[stepped[:, :, [0, -1]]]
     single |= {
         "leakage": {
-            name: metrics.by_name((*MEASURED, *names), row)
-            for name, row in zip(CONTROLLED, matrix, strict=True)
-        },
-        "leakage_mean": metrics.off_diagonal(seven, OWN),
-        "leakage_matched_mean": metrics.off_diagonal(seven, OWN, matched=True),
-        "flips": {**metrics.by_name(tuple(names), shares), "any": share},
-        "identity_drift": {
-            name: {f"{level:g}": float(drifts[i, k]) for k, level in enumerate(LEVELS)}
+            name: _intervals((*MEASURED, *names), leaked[:, i], samples)
             for i, name in enumerate(CONTROLLED)
         },
+        "leakage_mean": metrics.interval_of(partial(metrics.off_diagonal, own=OWN), seven, samples),
+        "leakage_matched_mean": metrics.interval_of(
+            partial(metrics.off_diagonal, own=OWN, matched=True), seven, samples
+        ),
+        "flips": {
+            **_intervals(names, shares, samples),
+            "any": metrics.interval(share, samples),
+        },
+        "identity_drift": {
+            name: _intervals([f"{level:g}" for level in LEVELS], drifts[:, i], samples)
+            for i, name in enumerate(CONTROLLED)
+        },
+        "identity_drift_ends": metrics.interval(
+            metrics.known_mean(drifts[..., [0, -1]], axis=(1, 2)), samples
+        ),
+        "elsewhere": _intervals(CONTROLLED, elsewhere.mean(axis=2), samples),
     }
 
     few, joint_places = grid_rows(requests, "joint", source)
@@ -208,6 +224,8 @@ def evaluate(
         "joint",
         ("correlation", "mae", "slope"),
     )
+    eights, eight_places = grid_rows(requests, "grid8", source)
+    eighth = metrics.resamples(len(eights), bootstrap, rng(seed, "judging", "bootstrap", "grid8"))
     lost = ~np.isfinite(measured).all(axis=1)
     columns["missing"] = lost[places].sum(axis=1) + lost[level_places].sum(axis=1)
     table = pd.DataFrame(columns | passed).merge(pd.DataFrame(joined), how="left", on="latent")
@@ -216,7 +234,7 @@ def evaluate(
         "pictures": len(requests),
         "missing": int(lost.sum()),
         "grid50": grid50,
-        "grid8": _pooled(requests, controlled, "grid8"),
+        "grid8": _pooled(requests, controlled, eight_places, eighth),
         "levels": single,
         "joint": _stats(together, again),
         "random": _random(requests, controlled, attributes, quality, bootstrap, seed),
@@ -274,21 +292,25 @@ def _levels(
 def _leakage(
     measured: np.ndarray, probabilities: np.ndarray, names: list[str], quality: dict[str, Any]
 ) -> np.ndarray:
-    """Return [3, 7 + attributes]; scores [L, property, level, 7], probabilities alike."""
+    """Return [L, 3, 7 + attributes]; scores [L, property, level, 7], probabilities alike."""
     scales = [quality["log_odds_std"][name] or np.nan for name in names]
     odds = log_odds(probabilities) / np.array(scales, np.float64)
     every = np.concatenate([measured, odds], axis=-1).swapaxes(2, 3)
     return metrics.leakage(np.array(LEVELS)[FITTED], every[..., FITTED])
 
 
-def _pooled(requests: pd.DataFrame, controlled: np.ndarray, grid: str) -> dict[str, Any]:
-    """Return correlation and MAE over all pictures of a grid together."""
-    chosen = (requests["grid"] == grid).to_numpy()
-    t, s = requests.loc[chosen, list(CONTROLLED)].to_numpy().T, controlled[chosen].T
-    return {
-        "correlation": metrics.by_name(CONTROLLED, metrics.correlation(t, s)),
-        "mae": metrics.by_name(CONTROLLED, metrics.mean_absolute_error(t, s)),
-    }
+def _pooled(
+    requests: pd.DataFrame, controlled: np.ndarray, places: np.ndarray, samples: np.ndarray
+) -> dict[str, Any]:
+    """Return correlation and MAE over all pictures of a grid together; rows [L, n]."""
+    found: dict[str, dict[str, metrics.Stat]] = {"correlation": {}, "mae": {}}
+    for i, name in enumerate(CONTROLLED):
+        t, s = requests[name].to_numpy()[places], controlled[places, i]
+        errors, known = np.abs(s - t), np.isfinite(s)
+        total = np.where(known, errors, 0.0).sum(axis=1)
+        found["correlation"][name] = metrics.pooled_correlation(t, s, samples)
+        found["mae"][name] = metrics.interval(total, samples, per=known.sum(axis=1))
+    return found
 
 
 def _random(
@@ -308,16 +330,20 @@ def _random(
         if attribute in attributes.columns:
             answers = attributes.loc[chosen, attribute].to_numpy() >= 0.5
             shares[share] = metrics.interval(answers, samples)
-    pooled = _pooled(requests, controlled, "random")
+    pooled = _pooled(requests, controlled, np.flatnonzero(chosen)[:, None], samples)
     return {"images": count, **shares, **pooled, **quality["random"]}
 
 
 def _stats(found: dict[str, np.ndarray], samples: np.ndarray) -> dict[str, Any]:
     """Return {metric: {property: stat}} of metrics [L, 3]."""
-    return {
-        metric: {name: metrics.interval(values[:, i], samples) for i, name in enumerate(CONTROLLED)}
-        for metric, values in found.items()
-    }
+    return {metric: _intervals(CONTROLLED, values, samples) for metric, values in found.items()}
+
+
+def _intervals(
+    names: Sequence[str], values: np.ndarray, samples: np.ndarray
+) -> dict[str, metrics.Stat]:
+    """Return {name: stat} of values [L, names]."""
+    return {name: metrics.interval(values[:, i], samples) for i, name in enumerate(names)}
 
 
 def _add(columns: dict[str, np.ndarray], grid: str, found: dict[str, np.ndarray]) -> None:

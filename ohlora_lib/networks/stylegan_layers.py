@@ -131,7 +131,8 @@ class _SymmetricBlur(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x: Tensor, kernel: Tensor) -> Tensor:
         ctx.save_for_backward(kernel)
-        return F.conv2d(x, kernel, padding=1, groups=kernel.shape[0])
+        # outside autocast, going back, gradients may be bfloat16
+        return F.conv2d(x, kernel.to(x.dtype), padding=1, groups=kernel.shape[0])
 
     @staticmethod
     def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:

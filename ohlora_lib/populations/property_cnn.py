@@ -67,6 +67,7 @@ def train_property_cnn(
     kind: Network = PropertyCNN,
     device: str = "cpu",
     segment_paths: Sequence[str | Path] = (),
+    code: str = "",
 ) -> None:
     """Train on the faces that have scores; write the best epoch, the log and the held-out ids.
 
@@ -83,6 +84,7 @@ def train_property_cnn(
         kind: which network.
         device: torch device name.
         segment_paths: segment shards, for a network that learns where hair is.
+        code: digest of the code that trains; a state made by other code is not resumed.
 
     Raises:
         InputError: a table or shard is missing, damaged, or lacks a column or an image.
@@ -106,6 +108,7 @@ def train_property_cnn(
         kind,
         device,
         _hair(segment_paths, ids) if segment_paths else None,
+        code,
     )
     if not Ranks(device).first:
         return

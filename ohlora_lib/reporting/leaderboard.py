@@ -11,9 +11,10 @@ from ohlora_lib.errors import InputError
 from ohlora_lib.reporting import published
 from ohlora_lib.reporting.leaderboard_columns import COLUMNS, read_figures, read_intervals
 from ohlora_lib.reporting.leaderboard_page import render
+from ohlora_lib.reporting.theme import number
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.store.atomic import atomic_path
-from ohlora_lib.store.tables import REBUILD, read_json, write_table
+from ohlora_lib.store.tables import REBUILD, read_json, read_table, write_table
 
 GOOD_ENOUGH = 0.9  # share of good pictures, of the filtered set's, that a method must keep
 PUBLISHED = tuple(
@@ -31,15 +32,26 @@ class Method:
         recipe: "corrected", "published" or whatever distinguishes it; may be empty.
         benchmarks: Snakemake's benchmark files of all jobs that made it, from its generator on, and
             the share 0-1 of each that counts: what several methods use is charged by use.
+        earlier: files in which trainings among these jobs note how long earlier jobs took, where
+            they were killed and went on (see `training.state`); missing ones count nothing.
         samples: pictures that its directions were fitted on, 0 where there are none.
         curves: picture of its training, if there is one.
+        log: table of its training, if there is one: `step`, a row per check.
+        steps: most steps that the training may take.
+        patience: checks without a better one that end it before; 0: none do.
+        note: a sentence about it for the page.
         published_as: the method whose published figures stand beside; empty for its own name.
     """
 
     recipe: str = ""
     benchmarks: Mapping[str | Path, float] = field(default_factory=dict)
+    earlier: Sequence[str | Path] = ()
     samples: int = 0
     curves: str | Path | None = None
+    log: str | Path | None = None
+    steps: int = 0
+    patience: int = 0
+    note: str = ""
     published_as: str = ""
 
 
@@ -81,10 +93,14 @@ def write_leaderboard(
     write_table(costs, table[["method", "train_seconds"]].drop_duplicates("method"))
     intervals = {key: read_intervals(summary) for key, summary in summaries.items()}
     curves = {name: method.curves for name, method in methods.items() if method.curves}
-    note = better_than(table, selected)
-    if note:
-        print(note, flush=True)
-    page = render(table, intervals, evaluation, curves, Path(html).parent, note)
+    notes = {
+        name: " ".join(filter(None, (training_end(method), method.note)))
+        for name, method in methods.items()
+    }
+    warning = better_than(table, selected)
+    if warning:
+        print(warning, flush=True)
+    page = render(table, intervals, evaluation, curves, notes, Path(html).parent, warning)
     with atomic_path(html) as part:
         part.write_text(page, encoding="utf-8")
 
@@ -120,7 +136,7 @@ def leaderboard(
             "latents": summary.get("latents"),
             **read_figures(summary),
             "samples": methods[name].samples,
-            "train_seconds": training_seconds(methods[name].benchmarks),
+            "train_seconds": training_seconds(methods[name].benchmarks, methods[name].earlier),
         }
         for column in COLUMNS:
             if column.name in PUBLISHED and (judge == "cnn" or column.shared):
@@ -156,10 +172,33 @@ def better_than(table: pd.DataFrame, selected: str | None) -> str:
     )
 
 
-def training_seconds(benchmarks: Mapping[str | Path, float]) -> float:
-    """Return the wall-clock time in benchmark files of Snakemake, each times its share.
+def training_end(method: Method) -> str:
+    """Return a sentence about what ended a method's training; none without a log.
 
-    NaN where one is missing.
+    Raises:
+        InputError: the log is missing or damaged.
+    """
+    if method.log is None:
+        return ""
+    done = int(read_table(method.log, ["step"])["step"].max())
+    if done < method.steps:
+        return (
+            f"Training stopped itself after {number(done)} of {number(method.steps)} steps:"
+            f" {method.patience} checks in a row were not better."
+        )
+    if method.patience:
+        return f"Training took all of its {number(done)} steps and did not stop itself before."
+    return f"Training took all of its {number(done)} steps."
+
+
+def training_seconds(
+    benchmarks: Mapping[str | Path, float], earlier: Sequence[str | Path] = ()
+) -> float:
+    """Return the wall-clock time of jobs; NaN where a benchmark file is missing.
+
+    Args:
+        benchmarks: Snakemake's, of the last run of every job, and the share of each that counts.
+        earlier: see `Method`.
 
     Raises:
         InputError: a file is no benchmark file.
@@ -175,7 +214,7 @@ def training_seconds(benchmarks: Mapping[str | Path, float]) -> float:
                 f"{benchmark} is not a benchmark file of Snakemake; delete it and run its rule "
                 "again"
             ) from error
-    return seconds
+    return seconds + sum(read_json(path)["seconds"] for path in earlier if Path(path).is_file())
 
 
 def _check(summary: dict, path: Path) -> None:

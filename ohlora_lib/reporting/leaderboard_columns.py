@@ -6,8 +6,6 @@ from typing import Any
 
 from ohlora_lib.scores import CONTROLLED
 
-DRIFT_LEVEL = 2.0  # score units; the identity drift of the leaderboard is that at both -2 and 2
-
 
 @dataclass(frozen=True)
 class Column:
@@ -67,10 +65,33 @@ COLUMNS = (
         "low",
     ),
     Column("flips_any", ("levels", "flips", "any"), _SIDE, "flips", "low", "share", 0, True),
-    Column("drift_2", (), _SIDE, "identity drift", "low", decimals=2, shared=True),
+    Column(
+        "drift_2", ("levels", "identity_drift_ends"), _SIDE, "identity drift", "low", shared=True
+    ),
+    *(
+        Column(
+            f"elsewhere_{p}",
+            ("levels", "elsewhere", p),
+            _SIDE,
+            f"change elsewhere, {p}",
+            "low",
+            decimals=1,
+            shared=True,
+            shown=p != "pose",
+        )
+        for p in CONTROLLED
+    ),
     Column("women", ("random", "women"), _RANDOM, "women", "high", "share", 1, True),
     Column("good", ("random", "good"), _RANDOM, "good", "high", "share", 1, True),
     Column("good_relative", (), _RANDOM, "good, of filtered", "high", "share", 0, True),
+    Column(
+        "diversity", ("random", "diversity"), _RANDOM, "diversity", "high", shared=True, shown=False
+    ),
+    Column(
+        "diversity_relative", (), _RANDOM, "diversity, of filtered", "high", "share", 0, shared=True
+    ),
+    Column("precision", ("random", "precision"), _RANDOM, "precision", "high", "share", 0, True),
+    Column("recall", ("random", "recall"), _RANDOM, "recall", "high", "share", 0, True),
     Column("kernel_ratio", (), _RANDOM, "distance, of floor", "low", decimals=1, shared=True),
     Column("train_seconds", (), "training", "seconds", "low", "seconds", 0, True),
 )
@@ -79,15 +100,8 @@ COLUMNS = (
 def read_figures(summary: dict) -> dict[str, float]:
     """Return every column but train_seconds; NaN where the summary does not say."""
     figures = {c.name: mean_of(entry(summary, *c.place)) for c in COLUMNS if c.place}
-    drifts = entry(summary, "levels", "identity_drift") or {}
-    ends = [
-        mean_of(value)
-        for name in CONTROLLED
-        for level, value in (drifts.get(name) or {}).items()
-        if abs(float(level)) == DRIFT_LEVEL
-    ]
-    figures["drift_2"] = sum(ends) / len(ends) if ends else math.nan
     figures["good_relative"] = _ratio(summary, ("good",), ("filtered", "good"))
+    figures["diversity_relative"] = _ratio(summary, ("diversity",), ("filtered_diversity",))
     figures["kernel_ratio"] = _ratio(summary, ("kernel_distance",), ("kernel_distance_floor",))
     return figures
 

@@ -83,6 +83,7 @@ def render(
     intervals: Mapping[tuple[str, str], dict[str, tuple[float, float]]],
     evaluation: Path,
     curves: Mapping[str, str | Path],
+    notes: Mapping[str, str],
     folder: Path,
     note: str = "",
 ) -> str:
@@ -93,13 +94,14 @@ def render(
         intervals: 95 % intervals of columns, by (method, judge).
         evaluation: folder with {method}/{judge}/ and the pictures in it; missing ones are left out.
         curves: picture of the training, by method.
+        notes: sentences about a method, by method; may be empty.
         folder: where the page will lie; links are relative to it.
         note: a sentence that stands above the table.
     """
     best = best_values(table)
     methods = [frame for _, frame in table.groupby("method", sort=False)]
     bodies = "".join(_body(frame, intervals, best) for frame in methods)
-    cards = "".join(_card(frame, evaluation, curves, folder) for frame in methods)
+    cards = "".join(_card(frame, evaluation, curves, notes, folder) for frame in methods)
     count, latents = len(methods), table["latents"].max() if len(table) else 0
     return f"""<!DOCTYPE html>
 <html lang="en">
@@ -254,13 +256,21 @@ property at a time; 1 is right; <b>within ±1.5</b>: mean error of the levels fr
 <b>Leakage</b>: how far the other properties move per unit
 requested; <b>at slope 1</b>: per unit reached. <b>Flips</b>: how often gender, quality, age or
 glasses change at −2 or 2. <b>Identity drift</b>: 1 − cosine of a face embedding there.
+<b>Change elsewhere</b>: mean change of the pixels outside the part that shows the property, in grey
+levels of 255, there.
 <b>Distance, of floor</b>: kernel distance of random pictures from the filtered set, divided by that
-of the filtered set from itself. Leakage, flips and drift are also small where a method hardly
+of the filtered set from itself. <b>Precision</b>: how many random pictures lie where the filtered
+set’s embeddings are; <b>recall</b>: the converse. <b>Diversity</b>: mean distance of two random
+pictures’ embeddings. Leakage, flips and drift are also small where a method hardly
 obeys: read them beside the slope.</p>{published}</div>"""
 
 
 def _card(
-    frame: pd.DataFrame, evaluation: Path, curves: Mapping[str, str | Path], folder: Path
+    frame: pd.DataFrame,
+    evaluation: Path,
+    curves: Mapping[str, str | Path],
+    notes: Mapping[str, str],
+    folder: Path,
 ) -> str:
     """Return the thumbnails and links of one method."""
     top = frame.iloc[0]
@@ -285,13 +295,14 @@ def _card(
         else ""
     )
     tag = f", {escape(top['recipe'])} recipe" if top["recipe"] else ""
+    note = f'<p class="muted">{escape(notes[name])}</p>' if notes.get(name) else ""
     right = f"<div>{''.join(wide)}</div>" if wide else ""
     strips = evaluation / name / frame["judge"].iloc[-1] / "levels.jpg"
     if strips.is_file():
         right += _figure(strips, folder, 460, f"one property at a time, {frame['judge'].iloc[-1]}")
     return f"""<section id="{escape(name)}">
 <h2>{top["rank"]}. {escape(name)}<span class="muted">{tag}</span>{warning}</h2>
-<p>{"<br>".join(links)}</p>
+{note}<p>{"<br>".join(links)}</p>
 <div class="card">{"".join(tall)}{right}</div>
 </section>
 """

@@ -7,6 +7,7 @@ import numpy as np
 
 from ohlora_lib.errors import InputError
 from ohlora_lib.judging import JUDGES
+from ohlora_lib.reporting.leaderboard_columns import mean_of
 from ohlora_lib.reporting.theme import FAINT, INK, MUTED, headline, number, saved_figure
 from ohlora_lib.scores import CONTROLLED, PROPERTIES
 from ohlora_lib.store.tables import REBUILD, read_json
@@ -37,9 +38,9 @@ def plot_leakage(path: str | Path, summary: str | Path, method: str, judge: str)
     attributes = [name for name in found if name not in PROPERTIES]
     columns += attributes
     values = np.array(
-        [[_value(rows[row].get(column)) for column in columns] for row in CONTROLLED]
+        [[mean_of(rows[row].get(column)) for column in columns] for row in CONTROLLED]
     )  # [3, columns]
-    mean = number(_value(document["levels"].get("leakage_mean")), 2)
+    mean = number(mean_of(document["levels"].get("leakage_mean")), 2)
     note = (
         "Row: the property whose request rises by one standard deviation. Column: by how many"
         f" standard deviations each property follows,\nas measured by {JUDGES.get(judge, judge)}"
@@ -79,8 +80,3 @@ def plot_leakage(path: str | Path, summary: str | Path, method: str, judge: str)
         axes.grid(False)
         for spine in axes.spines.values():
             spine.set(visible=True, color=FAINT)
-
-
-def _value(value: float | None) -> float:
-    """Return a number read from JSON, where null stands for NaN."""
-    return float("nan") if value is None else float(value)

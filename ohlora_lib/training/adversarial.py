@@ -62,6 +62,7 @@ def train_adversarial(
     options: AdversarialOptions,
     state_directory: str | Path,
     device: str = "cpu",
+    code: str = "",
 ) -> tuple[StyleGANGenerator, StyleGANDiscriminator]:
     """Train both; resumes from `state_directory` after a kill.
 
@@ -73,6 +74,7 @@ def train_adversarial(
         options: see `AdversarialOptions`.
         state_directory: states, `log.csv` and sample grids (same latents every time) go there.
         device: torch device name.
+        code: digest of the code that trains; a state made by other code is not resumed.
 
     Returns:
         The generator's moving average and the discriminator, both in eval mode.
@@ -96,6 +98,7 @@ def train_adversarial(
             state_directory,
             {
                 **asdict(options),
+                "code": code,
                 "generator": generator.config(),
                 "discriminator": discriminator.config(),
                 "pool": pool.digest(),

@@ -136,6 +136,7 @@ def train_synthesis(
     options: PairedOptions,
     state_directory: str | Path,
     device: str = "cpu",
+    code: str = "",
 ) -> StyleGANGenerator:
     """Fit the synthesis network; resumes from `state_directory` after a kill.
 
@@ -146,6 +147,7 @@ def train_synthesis(
         options: see `PairedOptions`.
         state_directory: states, `log.csv` and sample grids (same portraits every time) go there.
         device: torch device name.
+        code: digest of the code that trains; a state made by other code is not resumed.
 
     Returns:
         The moving average, in eval mode; its mapping network is untouched.
@@ -164,6 +166,7 @@ def train_synthesis(
     with locked(state_directory):
         modules = {"generator": generator, "average": average.module}
         config = {**asdict(options), "network": generator.config(), "pool": pool.digest()}
+        config["code"] = code
         state = TrainingState(state_directory, config, modules, {"optimizer": optimizer})
         step, info = state.restore()
         seen = info.get("seen", 0)

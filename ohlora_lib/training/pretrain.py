@@ -34,6 +34,7 @@ def pretrain_paired(
     options: dict,
     seed: int,
     device: str = "cpu",
+    code: str = "",
 ) -> None:
     """First phase of the generator; see `paired`.
 
@@ -45,12 +46,13 @@ def pretrain_paired(
         options: fields of `PairedOptions`.
         seed: the run's seed.
         device: torch device name.
+        code: digest of the code that trains; a state made by other code is not resumed.
     """
     torch.manual_seed(derive_seed(seed, "generator"))
     generator = StyleGANGenerator(**network)
     settings = PairedOptions(**{**options, "kimg": tuple(options["kimg"])}, seed=seed)
     axes = style_axes(generator.w_dim, seed)
-    average = train_synthesis(generator, open_pool(pool), axes, settings, state, device)
+    average = train_synthesis(generator, open_pool(pool), axes, settings, state, device, code)
     missed = fit_mapping(average, axes, settings, device)
     provenance = {"phase": "paired", "seed": seed, "mapping_missed_variance": missed}
     save_network(weights_path, average, provenance)
@@ -65,6 +67,7 @@ def pretrain_adversarial(
     options: dict,
     seed: int,
     device: str = "cpu",
+    code: str = "",
 ) -> None:
     """Second phase: generator and discriminator; see `adversarial`.
 
@@ -77,6 +80,7 @@ def pretrain_adversarial(
         options: fields of `AdversarialOptions`.
         seed: the run's seed, as in the first phase.
         device: torch device name.
+        code: digest of the code that trains; a state made by other code is not resumed.
     """
     generator = load_network(paired, StyleGANGenerator.kind).requires_grad_(True)
     config = generator.config()
@@ -86,7 +90,7 @@ def pretrain_adversarial(
     settings = AdversarialOptions(**options, seed=seed)
     axes = style_axes(generator.w_dim, seed)
     average, discriminator = train_adversarial(
-        generator, discriminator, open_pool(pool), axes, settings, state, device
+        generator, discriminator, open_pool(pool), axes, settings, state, device, code
     )
     average = average.cpu()
     calibrate_styles(average, axes, seed)
@@ -101,9 +105,10 @@ def pretrain_parser(
     state: str | Path,
     options: dict,
     seed: int,
+    code: str = "",
 ) -> None:
     """Face parser, with its intersection over union on held-out renders in the provenance."""
-    network = train_parser(open_pool(pool), ReaderOptions(**options, seed=seed), state)
+    network = train_parser(open_pool(pool), ReaderOptions(**options, seed=seed), state, code)
     save_network(weights_path, network, {"iou": parser_iou(network, open_pool(held_out))})
 
 
@@ -114,8 +119,9 @@ def pretrain_annotator(
     state: str | Path,
     options: dict,
     seed: int,
+    code: str = "",
 ) -> None:
     """Annotator, with its accuracy on held-out renders in the provenance."""
-    network = train_annotator(open_pool(pool), ReaderOptions(**options, seed=seed), state)
+    network = train_annotator(open_pool(pool), ReaderOptions(**options, seed=seed), state, code)
     accuracy = annotator_accuracy(network, open_pool(held_out))
     save_network(weights_path, network, {"accuracy": accuracy})

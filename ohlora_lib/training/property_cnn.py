@@ -74,6 +74,7 @@ def train_property_cnn(
     kind: type[PropertyCNN] | type[HairstyleCNN] = PropertyCNN,
     device: str = "cpu",
     hair: np.ndarray | None = None,
+    code: str = "",
 ) -> Trained:
     """Train until the validation loss stops falling; resumes from `state_directory` after a kill.
 
@@ -94,6 +95,7 @@ def train_property_cnn(
         device: torch device name.
         hair: where hair is, uint8 [N, 224, 28], the bits of a map's rows; learnt beside the score
             by a network that `learns_hair`, and by no other.
+        code: digest of the code that trains; a state made by other code is not resumed.
 
     Raises:
         InputError: a property has no score at all among the rows to learn from or to judge by.
@@ -127,6 +129,7 @@ def train_property_cnn(
             {
                 **asdict(options),
                 "seed": seed,
+                "code": code,
                 "data": data.hexdigest(),
                 "network": network.config(),
             },

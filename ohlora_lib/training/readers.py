@@ -54,9 +54,12 @@ def augment(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def train_parser(
-    pool: PortraitPool, options: ReaderOptions, state_directory: str | Path
+    pool: PortraitPool, options: ReaderOptions, state_directory: str | Path, code: str = ""
 ) -> FaceParser:
-    """Train a face parser on a pool with class maps at twice the image side; resumable."""
+    """Train a face parser on a pool with class maps at twice the image side; resumable.
+
+    A state made by code with another digest is not resumed.
+    """
     weights = torch.tensor(CLASS_WEIGHTS)
 
     def loss(network: nn.Module, images: Tensor, rows: np.ndarray) -> Tensor:
@@ -66,13 +69,13 @@ def train_parser(
     with torch.random.fork_rng():
         torch.manual_seed(derive_seed(options.seed, "parser"))
         network = FaceParser()
-        return _fit(network, loss, pool, options, state_directory)
+        return _fit(network, loss, pool, options, state_directory, code)
 
 
 def train_annotator(
-    pool: PortraitPool, options: ReaderOptions, state_directory: str | Path
+    pool: PortraitPool, options: ReaderOptions, state_directory: str | Path, code: str = ""
 ) -> Annotator:
-    """Train an annotator on a balanced pool; resumable."""
+    """Train an annotator on a balanced pool; resumable, see `train_parser`."""
 
     def loss(network: nn.Module, images: Tensor, rows: np.ndarray) -> Tensor:
         answers = torch.from_numpy(pool.attributes[rows]).float()
@@ -81,7 +84,7 @@ def train_annotator(
     with torch.random.fork_rng():
         torch.manual_seed(derive_seed(options.seed, "annotator"))
         network = Annotator()
-        return _fit(network, loss, pool, options, state_directory)
+        return _fit(network, loss, pool, options, state_directory, code)
 
 
 @torch.inference_mode()
@@ -116,12 +119,14 @@ def _fit(
     pool: PortraitPool,
     options: ReaderOptions,
     state_directory: str | Path,
+    code: str,
 ) -> nn.Module:
     steps = int(options.kimg * 1000 / options.batch)
     optimizer = torch.optim.AdamW(network.parameters(), lr=options.lr)
     network.train()
     with locked(state_directory):
         config = {**asdict(options), "network": network.config(), "pool": pool.digest()}
+        config["code"] = code
         state = TrainingState(
             state_directory, config, {"network": network}, {"optimizer": optimizer}
         )

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import hashlib
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ from torch import nn
 
 from ohlora_lib.errors import InputError
 from ohlora_lib.store.checkpoints import read_checkpoint, save_checkpoint
+from ohlora_lib.store.tables import write_json
 
 KIND = "training_state"
+EARLIER = "earlier.json"  # {"seconds": of the jobs whose training the present one goes on with}
 KEPT = 2  # the newest states; an older one is the way back if the newest is damaged
 
 
@@ -56,9 +59,14 @@ class TrainingState:
         self.fingerprint = fingerprint(options)
         self.modules = modules
         self.optimizers = optimizers
+        self.started = time.monotonic()
+        self.earlier = 0.0  # seconds that earlier jobs spent on the restored state
 
     def save(self, step: int, info: dict[str, Any] | None = None) -> None:
-        """Write the state after `step` steps with the numbers in `info`; keep the newest two."""
+        """Write the state after `step` steps with the numbers in `info`; keep the newest two.
+
+        States of more steps go, too: they are of other options, or damaged.
+        """
         tensors, groups = {}, {}
         for name, module in self.modules.items():
             tensors |= {f"{name}/{key}": value for key, value in module.state_dict().items()}
@@ -69,27 +77,40 @@ class TrainingState:
             groups[name] = state["param_groups"]
         config = {"step": step, "info": info or {}, "groups": groups}
         config["fingerprint"] = self.fingerprint
-        save_checkpoint(self.directory / f"state-{step:09d}.safetensors", tensors, KIND, config)
-        for old in self._files()[:-KEPT]:
+        config["seconds"] = round(self.earlier + time.monotonic() - self.started, 1)
+        save_checkpoint(self._file(step), tensors, KIND, config)
+        files = self._files()
+        later = [path for path in files if path > self._file(step)]
+        for old in [*later, *files[: len(files) - len(later)][:-KEPT]]:
+            old.unlink()
+
+    def clear(self) -> None:
+        """Remove all states, for a training that starts anew and overwrites what is beside them."""
+        for old in self._files():
             old.unlink()
 
     def restore(self) -> tuple[int, dict[str, Any]]:
         """Load the newest state that fits the options.
 
+        How long earlier jobs took to get there goes to `EARLIER`, for whoever adds up costs.
+
         Returns:
             The number of steps done and the saved numbers; (0, {}) if there is none.
         """
+        step, info = 0, {}
         for path in reversed(self._files()):
             try:
                 checkpoint = read_checkpoint(path, KIND)
-            except InputError:
-                continue  # damaged by a full disk: fall back on the one before
+            except (InputError, FileNotFoundError):
+                continue  # damaged by a full disk, or just removed by another process
             config = checkpoint.config
             if config["fingerprint"] != self.fingerprint:
                 continue
             self._load(checkpoint.tensors, config["groups"])
-            return config["step"], config["info"]
-        return 0, {}
+            step, info, self.earlier = config["step"], config["info"], config.get("seconds", 0.0)
+            break
+        write_json(self.directory / EARLIER, {"seconds": self.earlier})
+        return step, info
 
     def _load(self, tensors: dict[str, torch.Tensor], groups: dict[str, list]) -> None:
         for name, module in self.modules.items():
@@ -100,6 +121,9 @@ class TrainingState:
                 index, field = key.split("/")
                 entries.setdefault(int(index), {})[field] = value
             optimizer.load_state_dict({"state": entries, "param_groups": groups[name]})
+
+    def _file(self, step: int) -> Path:
+        return self.directory / f"state-{step:09d}.safetensors"
 
     def _files(self) -> list[Path]:
         return sorted(self.directory.glob("state-*.safetensors"))

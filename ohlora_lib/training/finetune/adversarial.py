@@ -1,5 +1,7 @@
 """FineTune-v1, v4, v5-1, v5-3, v8: generator against discriminator (spec 6, 9, 10, 13)."""
 
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -15,13 +17,14 @@ from ohlora_lib.training.finetune.drawing import (
     content_loss,
     draw_faces,
     freeze,
+    precision,
     requested_labels,
 )
-from ohlora_lib.training.finetune.faces import jittered
+from ohlora_lib.training.finetune.faces import batch_rows, jittered
 from ohlora_lib.training.finetune.objective import (
     Material,
+    descend,
     generator_optimizer,
-    generator_step,
     other_optimizer,
 )
 from ohlora_lib.training.finetune.options import FinetuneOptions
@@ -35,25 +38,30 @@ class AdversarialObjective:
     Args:
         material: with a discriminator, unless that of three crops is asked for.
         options: see `FinetuneOptions`.
-        seed: not used; all randomness is torch's global stream.
+        seed: of the order of the faces, where whole epochs are asked for.
     """
 
     def __init__(self, material: Material, options: FinetuneOptions, seed: int) -> None:
-        self.material, self.options = material, options
+        self.material, self.options, self.seed = material, options, seed
         self.generator = material.generator
         self.discriminator = _discriminator(material, options).to(material.device).train()
         self.learning = _trainable(self.discriminator, options.discriminator_trainable)
         if isinstance(self.discriminator, CropDiscriminator):
             self.discriminator.train(options.judge_dropout)
         self.trained = {"generator": self.generator}
-        self.modules = {"generator": self.generator, "discriminator": self.discriminator}
+        self.pace = nn.Module()  # holds what a resumed training must know, beside the weights
+        self.pace.register_buffer("last_g", torch.tensor(math.nan, dtype=torch.float64))
+        self.modules = {
+            "generator": self.generator,
+            "discriminator": self.discriminator,
+            "pace": self.pace,
+        }
         beta = 0.0  # as in StyleGAN: momentum makes the two chase each other
         self.g_optimizer = generator_optimizer(self.generator, options, beta)
         self.d_optimizer = other_optimizer(self.learning, options, beta)
         self.optimizers = {"generator": self.g_optimizer, "discriminator": self.d_optimizer}
         self.ranks = material.ranks
         self.ranks.spread(self.discriminator, *self.optimizers.values())
-        self.last_g: float | None = None
         self.told = ("loss_d", "loss_g", "real_above_fake", "d_steps", "g_steps")
         if options.auxiliary:
             self.told += ("loss_told", "loss_obeyed")
@@ -67,7 +75,7 @@ class AdversarialObjective:
         """One batch: discriminator steps, then generator steps; see `Objective`."""
         options, faces = self.options, self.material.faces
         device = self.material.device
-        rows = torch.randint(len(faces.images), (options.batch,)).numpy()
+        rows = batch_rows(len(faces.images), step, options, self.seed)
         real = to_float(faces.images[rows], device)
         if options.color_jitter:
             real = jittered(real, options.color_jitter)
@@ -77,7 +85,8 @@ class AdversarialObjective:
         for _ in range(options.max_d_steps):
             losses |= self._discriminator_step(real, own, step)
             d_steps += 1
-            if self.last_g is None or losses["loss_d"] < 1.5 * self.last_g:
+            last_g = self.pace.last_g.item()  # NaN before the first
+            if math.isnan(last_g) or losses["loss_d"] < 1.5 * last_g:
                 break
         if step >= options.warmup:
             for _ in range(options.max_g_steps):
@@ -85,7 +94,7 @@ class AdversarialObjective:
                 g_steps += 1
                 if losses["loss_g"] < 2 * losses["loss_d"]:
                     break
-            self.last_g = losses["loss_g"]
+            self.pace.last_g.fill_(losses["loss_g"])
         return {**losses, "g_steps": g_steps, "d_steps": d_steps}
 
     def write(self, folder: Path, networks: dict[str, nn.Module], provenance: dict) -> None:
@@ -101,7 +110,7 @@ class AdversarialObjective:
             fake, _ = draw_faces(self.generator, z[rows], wanted, options)
         penalised = step % options.r1_every == 0
         real = real.detach().requires_grad_(penalised)
-        logit, scores = self._judge(real, own)
+        logit, scores = self._judge(real, own, exact=penalised)
         fake_logit, _ = self._judge(fake, wanted)
         loss = F.softplus(fake_logit).mean() + F.softplus(-logit).mean()
         losses = {"real_above_fake": (logit > fake_logit).float().mean().item()}
@@ -114,9 +123,7 @@ class AdversarialObjective:
             told = F.mse_loss(scores, own)
             losses["loss_told"] = told.item()
             loss = loss + options.auxiliary * told
-        self.d_optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.d_optimizer.step()
+        descend(loss, options, self.d_optimizer)
         return self.ranks.mean(losses)
 
     def _generator_step(self, own: Tensor) -> dict[str, float]:
@@ -144,14 +151,21 @@ class AdversarialObjective:
             content = content_loss(w, z, self.material.base, same, rows)
             losses["loss_content"] = content.item()
             loss = loss + options.content * content
-        generator_step(self.g_optimizer, loss, options)
+        descend(loss, options, self.g_optimizer)
         return self.ranks.mean(losses)
 
-    def _judge(self, images: Tensor, label: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return logits [N, 1] and, with a second head, the scores it tells [N, K]."""
-        if not self.options.auxiliary:
-            return self.discriminator(images, label), None
-        outputs = self.discriminator.logits(images)
+    def _judge(
+        self, images: Tensor, label: Tensor, exact: bool = False
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return logits [N, 1] and, with a second head, the scores it tells [N, K].
+
+        `exact`: in float32, as what is differentiated twice must be.
+        """
+        options = replace(self.options, precision="float32") if exact else self.options
+        with precision(options, images.device):
+            if not options.auxiliary:
+                return self.discriminator(images, label).float(), None
+            outputs = self.discriminator.logits(images).float()
         return outputs[:, :1], outputs[:, 1:]
 
     def _latents(self, count: int) -> Tensor:

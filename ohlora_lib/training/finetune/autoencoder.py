@@ -19,11 +19,11 @@ from ohlora_lib.training.finetune.drawing import (
     freeze,
     read_scores,
 )
-from ohlora_lib.training.finetune.faces import Faces
+from ohlora_lib.training.finetune.faces import Faces, batch_rows
 from ohlora_lib.training.finetune.objective import (
     Material,
+    descend,
     generator_optimizer,
-    generator_step,
     other_optimizer,
 )
 from ohlora_lib.training.finetune.options import FinetuneOptions
@@ -38,11 +38,11 @@ class AutoencoderObjective:
     Args:
         material: with attribute CNNs, one at least.
         options: see `FinetuneOptions`.
-        seed: not used; all randomness is torch's global stream.
+        seed: of the order of the faces, where whole epochs are asked for.
     """
 
     def __init__(self, material: Material, options: FinetuneOptions, seed: int) -> None:
-        self.material, self.options = material, options
+        self.material, self.options, self.seed = material, options, seed
         self.generator = material.generator
         label_dim = len(options.labels)
         resolution = self.generator.resolution
@@ -64,13 +64,13 @@ class AutoencoderObjective:
     def learn(self, step: int) -> dict[str, float]:
         """One step; see `Objective`."""
         options, faces, device = self.options, self.material.faces, self.material.device
-        rows = torch.randint(len(faces.images), (options.batch,)).numpy()
+        rows = batch_rows(len(faces.images), step, options, self.seed)
         own = torch.from_numpy(faces.labels[rows]).to(device)
         mu, log_variance = self.encoder(to_float(faces.images[rows], device), own)
         z = mu + torch.randn_like(mu) * torch.exp(0.5 * log_variance)
         wanted = self._wanted(own)
         images, w = draw_faces(self.generator, z, wanted, options)
-        scores = read_scores(self.judge, images, options.targets)
+        scores = read_scores(self.judge, images, options.targets, options)
         errors = F.mse_loss(scores, wanted[:, self.targets])
         attributes = attribute_loss(self.readers, images, options)
         mean, variance = mu.square().mean(), log_variance.square().mean()
@@ -90,9 +90,7 @@ class AutoencoderObjective:
             content = content_loss(w, z.detach(), self.material.base)
             losses["loss_content"] = content.item()
             loss = loss + options.content * content
-        self.optimizers["encoder"].zero_grad(set_to_none=True)
-        generator_step(self.optimizers["generator"], loss, options)
-        self.optimizers["encoder"].step()
+        descend(loss, options, *self.optimizers.values())
         return losses
 
     def write(self, folder: Path, networks: dict[str, nn.Module], provenance: dict) -> None:

@@ -20,7 +20,7 @@ def conditional_generator(
     The label goes behind z, so only the first mapping layer changes its width. Its columns for z
     are kept (the published code restarts the whole layer), and for every label that the base knows
     so is what it does with it: the embedding as far as it fits, or, where labels go in as they are,
-    its product with the columns behind it.
+    its product with the columns behind it. A restart keeps an embedding of the same size.
 
     Args:
         base: with or without a label.
@@ -43,6 +43,8 @@ def conditional_generator(
     if own is not None:
         own.mul_(options.embedding_std)
     if not options.keep_weights:
+        if own is not None and embedding is not None and own.shape == embedding.shape:
+            own.copy_(embedding)  # published: only the first layer restarts if all else fits
         return generator
     new[:, : base.z_dim] = first[:, : base.z_dim]
     behind = first[:, base.z_dim :]

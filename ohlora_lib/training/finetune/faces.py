@@ -10,8 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ohlora_lib.errors import InputError
+from ohlora_lib.seeds import rng
 from ohlora_lib.store.shards import iter_images
 from ohlora_lib.store.tables import read_table
+from ohlora_lib.training.finetune.options import FinetuneOptions
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,22 @@ def read_faces(
     ids = table["id"].to_numpy()
     images = np.concatenate([rows.images for rows in iter_images(image_paths, ids=ids)])
     return Faces(ids, images, table.iloc[:, 1:].to_numpy(np.float32))
+
+
+def batch_rows(count: int, step: int, options: FinetuneOptions, seed: int) -> np.ndarray:
+    """Return which faces of `count` a step learns from: int64 [batch].
+
+    With `options.whole_epochs` every face comes once before any comes again, in an order that
+    follows from the seed; else they are drawn from torch's global stream.
+    """
+    if not options.whole_epochs:
+        return torch.randint(count, (options.batch,)).numpy()
+    places = step * options.batch + np.arange(options.batch)
+    passes = places // count
+    orders = {index: rng(seed, "pass", int(index)).permutation(count) for index in set(passes)}
+    return np.array(
+        [orders[index][place % count] for index, place in zip(passes, places, strict=True)]
+    )
 
 
 def quantised(images: Tensor) -> Tensor:

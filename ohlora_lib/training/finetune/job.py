@@ -3,6 +3,7 @@
 import importlib
 import shutil
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -40,8 +41,10 @@ def finetune(
     discriminator: str | Path | None = None,
     attribute_cnns: Sequence[str | Path] = (),
     name: str,
+    recipe: str,
     options: FinetuneOptions,
     seed: int,
+    code: str = "",
     device: str = "cpu",
 ) -> None:
     """Train one version and write what it made into its folder.
@@ -60,8 +63,10 @@ def finetune(
         discriminator: checkpoint to start from, for objectives with a StyleGAN discriminator.
         attribute_cnns: checkpoints of the attribute classifiers that `options.attributes` names.
         name: of the fine-tune; noted in its checkpoint.
-        options: see `FinetuneOptions`.
+        recipe: what the options are a choice of, such as "v2 corrected"; noted beside them.
+        options: see `FinetuneOptions`; printed, and noted in the checkpoint.
         seed: the run's seed.
+        code: digest of the code that trains; a state made by other code is not resumed.
         device: torch device name.
 
     Raises:
@@ -69,6 +74,9 @@ def finetune(
     """
     ranks = Ranks(device)
     check_processes(options, ranks.number)
+    if ranks.first:
+        print(f"{name}, recipe {recipe}:")
+        print("\n".join(f"  {key}: {value}" for key, value in asdict(options).items()), flush=True)
     stream = derive_seed(seed, "finetune", name)
     torch.manual_seed(stream)
     base = load_network(generator, StyleGANGenerator.kind).to(device)
@@ -86,16 +94,20 @@ def finetune(
     cnns = [load_network(path, AttributeCNN.kind) for path in attribute_cnns]
     material.attribute_cnns = [cnn.to(device) for cnn in cnns]
     objective = make_objective(material, options, stream)
-    trained = train_finetune(objective, material, options, state, stream)
+    trained = train_finetune(objective, material, options, state, stream, code)
     if not ranks.first:
         return
     folder = Path(folder)
     provenance = {
         "name": name,
+        "recipe": recipe,
+        "options": asdict(options),
         "labels": list(options.labels),
         "conditional_truncation": None,
         "epoch": trained.epoch,
         "check": trained.check,
+        "steps": trained.steps,
+        "stopped_early": trained.steps < options.steps,
         "seed": seed,
     }
     if options.truncation_psi != 1:

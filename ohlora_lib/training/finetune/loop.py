@@ -20,7 +20,7 @@ from ohlora_lib.training.finetune.faces import correlations
 from ohlora_lib.training.finetune.objective import Material, Objective
 from ohlora_lib.training.finetune.options import FinetuneOptions
 from ohlora_lib.training.log import CsvLog
-from ohlora_lib.training.state import TrainingState, locked, tensors_digest
+from ohlora_lib.training.state import TrainingState, locked
 
 CHECKED_LATENTS = 8
 CHECKED_LEVELS = (-1.5, 0.0, 1.5)  # of each of eyes, mouth and pose, in all combinations
@@ -38,6 +38,7 @@ class Trained:
     networks: dict[str, nn.Module]  # in eval mode: generator, and for the autoencoder encoder
     epoch: int  # the one they are from
     check: dict[str, float]  # its protocol check
+    steps: int  # done, by which `patience` or the budget of steps ended the training
 
 
 def train_finetune(
@@ -46,6 +47,7 @@ def train_finetune(
     options: FinetuneOptions,
     state_directory: str | Path,
     seed: int,
+    code: str = "",
 ) -> Trained:
     """Train to the last step or the early stop; resumes from `state_directory` after a kill.
 
@@ -59,9 +61,11 @@ def train_finetune(
         options: see `FinetuneOptions`.
         state_directory: states, log and samples go there.
         seed: of every step's stream.
+        code: digest of the code that trains; a state made by other code is not resumed.
 
     Raises:
-        FloatingPointError: a loss is not finite or beyond 10,000; the last good state is kept.
+        FloatingPointError: a loss is not finite or beyond 10,000, or a weight is not finite; the
+            last good state is kept.
         InputError: another process trains in the same directory.
     """
     state_directory = Path(state_directory)
@@ -77,9 +81,8 @@ def train_finetune(
     settings = {
         **asdict(options),
         "seed": seed,
-        "start": tensors_digest(material.generator.state_dict()),
-        "judge": tensors_digest(checker.state_dict()),
-        "faces": [len(material.faces.ids), float(material.faces.labels.sum())],
+        "code": code,
+        **material.digests(),
     }
     ranks = material.ranks
     with locked(state_directory) if ranks.first else contextlib.nullcontext():
@@ -88,9 +91,14 @@ def train_finetune(
         rates = _rates(optimizers)
         first, info = state.restore()
         info = info or {"best": None, "epoch": -1, "since": 0, "check": {}}
-        log = CsvLog(state_directory / "log.csv", first) if ranks.first else None
+        if ranks.first:
+            if not first:
+                state.clear()  # without its log and samples, another training could not go on
+            log = CsvLog(state_directory / "log.csv", first)
+            _drop_samples(state_directory / "samples", (first - 1) // options.epoch)
         progress = tqdm(total=options.steps, initial=first, desc="finetune", mininterval=5)
         sums: dict[str, list[float]] = {}
+        done = first
         for step in range(first, options.steps):
             if options.patience and info["since"] >= options.patience:
                 break
@@ -98,10 +106,7 @@ def train_finetune(
             _set_rates(optimizers, rates, _rate(step, options))
             for name, value in objective.learn(step).items():
                 if not np.isfinite(value) or value > DIVERGED:
-                    raise FloatingPointError(
-                        f"{name} is {value} at step {step}: the training diverged; the last good "
-                        f"state is in {state_directory}; lower lr or critic_lr of this version"
-                    )
+                    raise _diverged(f"{name} is {value}", step, state_directory)
                 sums.setdefault(name, []).append(value)
             for name, average in averages.items():
                 average.update(objective.trained[name], options.batch)
@@ -114,6 +119,8 @@ def train_finetune(
             latents = _latents(averages, material, seed)
             check = protocol_check(generator, checker, latents[:CHECKED_LATENTS], options)
             check = ranks.agree(check)
+            if not (_finite(modules) and np.isfinite(list(check.values())).all()):
+                raise _diverged("a weight is not finite", step, state_directory)
             score = min(check[f"corr_{name}"] for name in CONTROLLED)
             better = info["best"] is None or score > info["best"] or not options.keep_best
             info["since"] = 0 if better else info["since"] + 1
@@ -128,12 +135,14 @@ def train_finetune(
             if not ranks.first:
                 continue
             log.add(epoch=epoch, step=done, **means, **check)
+            told = "    ".join(f"{name} {value:.3f}" for name, value in check.items())
+            print(f"epoch {epoch:3d}    step {done:5d}    {told}", flush=True)
             sample = sample_grid(generator, latents[:SAMPLED_LATENTS], options)
             write_picture(state_directory / "samples" / f"epoch-{epoch:04d}.png", sample)
             state.save(done, info)
         progress.close()
     networks = {name: network.eval() for name, network in best.items()}
-    return Trained(networks, info["epoch"], info["check"])
+    return Trained(networks, info["epoch"], info["check"], done)
 
 
 @torch.inference_mode()
@@ -157,7 +166,7 @@ def protocol_check(
     for latent in latents:
         images = _draw(generator, latent.expand(len(wanted), -1), wanted, options)
         pixels = to_float(images, latents.device)
-        found.append(read_scores(judge, pixels, CONTROLLED))
+        found.append(read_scores(judge, pixels, CONTROLLED, _quiet(options)))
     scores = torch.stack(found)  # [N, 27, 3]
     corr = correlations(scores, wanted.expand_as(scores)).mean(dim=0)
     mae = (scores - wanted).abs().mean(dim=(0, 1))
@@ -185,7 +194,9 @@ def _draw(generator: nn.Module, z: Tensor, wanted: Tensor, options: FinetuneOpti
 
 
 def _quiet(options: FinetuneOptions) -> FinetuneOptions:
-    return replace(options, style_mixing=0.0, fresh_noise=False, quantise=False)
+    return replace(
+        options, style_mixing=0.0, fresh_noise=False, quantise=False, precision="float32"
+    )
 
 
 @torch.inference_mode()
@@ -204,13 +215,37 @@ def _latents(averages: dict[str, MovingAverage], material: Material, seed: int) 
     return mu + noise * torch.exp(0.5 * log_variance)
 
 
+def _drop_samples(folder: Path, last: int) -> None:
+    """Remove the sample grids of epochs after `last`: they are of another training."""
+    for path in folder.glob("epoch-*.png"):
+        if int(path.stem.removeprefix("epoch-")) > last:
+            path.unlink()
+
+
+def _finite(modules: dict[str, nn.Module]) -> bool:
+    """Tell whether all weights are numbers; a loss shows only those before its step."""
+    return all(
+        bool(parameter.isfinite().all())
+        for module in modules.values()
+        for parameter in module.parameters()
+    )
+
+
+def _diverged(what: str, step: int, state_directory: Path) -> FloatingPointError:
+    return FloatingPointError(
+        f"{what} at step {step}: the training diverged; the last good state is in "
+        f"{state_directory}; lower lr or critic_lr of this version"
+    )
+
+
 def _rate(step: int, options: FinetuneOptions) -> float:
     """Return the factor of all step sizes at a step."""
     if options.schedule == "cosine":
         rise = (step + 1) / (WARM * options.steps)
         return min(rise, 0.5 * (1 + np.cos(np.pi * step / options.steps)))
     if options.schedule == "swing":
-        return 0.5 * (1 + np.cos(np.pi * (step // options.epoch) / 10))
+        group = step // (options.swing_steps or options.epoch)
+        return 0.5 * (1 + np.cos(np.pi * group / options.swing_period))
     return 1.0
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import nn
@@ -16,6 +16,7 @@ from ohlora_lib.training.distributed import Ranks
 from ohlora_lib.training.finetune.conditioning import generator_groups
 from ohlora_lib.training.finetune.faces import Faces
 from ohlora_lib.training.finetune.options import FinetuneOptions
+from ohlora_lib.training.state import tensors_digest
 
 
 @dataclass
@@ -30,6 +31,18 @@ class Material:
     attribute_cnns: Sequence[AttributeCNN] = ()  # of options.attributes
     device: str = "cpu"
     ranks: Ranks = field(default_factory=Ranks)  # the processes that train together
+
+    def digests(self) -> dict[str, Any]:
+        """Return digests of all that is learnt from, for the options of a resumable state."""
+        faces = (self.faces.ids, self.faces.images, self.faces.labels)
+        networks = {"start": self.generator, "base": self.base, "judge": self.property_cnn}
+        networks |= {f"attribute_{cnn.attribute}": cnn for cnn in self.attribute_cnns}
+        if self.discriminator is not None:
+            networks["discriminator"] = self.discriminator
+        return {
+            "faces": tensors_digest({str(i): torch.tensor(x) for i, x in enumerate(faces)}),
+            **{name: tensors_digest(each.state_dict()) for name, each in networks.items()},
+        }
 
 
 class Objective(Protocol):
@@ -72,13 +85,15 @@ def other_optimizer(
     return torch.optim.Adam(parameters, lr=options.critic_lr, betas=(beta, 0.99))
 
 
-def generator_step(
-    optimizer: torch.optim.Optimizer, loss: torch.Tensor, options: FinetuneOptions
+def descend(
+    loss: torch.Tensor, options: FinetuneOptions, *optimizers: torch.optim.Optimizer
 ) -> None:
-    """One step of the generator (and of what shares its optimiser)."""
-    optimizer.zero_grad(set_to_none=True)
+    """One step down a loss of all that these optimisers train; see `options.clip`."""
+    for optimizer in optimizers:
+        optimizer.zero_grad(set_to_none=True)
     loss.backward()
-    if options.clip:
-        parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        nn.utils.clip_grad_norm_(parameters, options.clip)
-    optimizer.step()
+    for optimizer in optimizers:
+        if options.clip:
+            parameters = [p for group in optimizer.param_groups for p in group["params"]]
+            nn.utils.clip_grad_norm_(parameters, options.clip)
+        optimizer.step()

@@ -28,6 +28,7 @@ class FinetuneOptions:
     steps: int = 600
     epoch: int = 100  # steps between samples, states and protocol checks
     batch: int = 16  # images a step
+    whole_epochs: bool = False  # every face once before any again; else faces are drawn at random
     patience: int = 0  # epochs without a better protocol check before stopping; 0: never stop early
     keep_best: bool = True  # the best epoch by the protocol check, else the last
     half_life: float = 2000.0  # images; moving average of the generator; 0: none is used
@@ -38,8 +39,11 @@ class FinetuneOptions:
         True  # divided by lr_mul for the mapping network, which else stands still
     )
     critic_lr: float = 1e-3  # step size of discriminator or encoder
-    schedule: str = "cosine"  # constant, cosine (rises, then to 0), swing (cosine, 10 epochs)
-    clip: float = 0.0  # largest gradient norm of the generator; 0: no clipping
+    schedule: str = "cosine"  # constant, cosine (rises, then to 0) or swing (down, up, down ...)
+    swing_period: int = 10  # groups of steps until swing reaches 0; in as many it is up again
+    swing_steps: int = 0  # steps of such a group, which share a step size; 0: those of an epoch
+    clip: float = 0.0  # largest gradient norm of each network that is trained; 0: no clipping
+    precision: str = "auto"  # bfloat16 where a network draws or judges: auto on CUDA; or float32
     # pictures
     style_mixing: float = 0.0  # probability
     fresh_noise: bool = False  # noise drawn anew for every picture

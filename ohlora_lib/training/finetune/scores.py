@@ -16,8 +16,8 @@ from ohlora_lib.training.finetune.drawing import (
 )
 from ohlora_lib.training.finetune.objective import (
     Material,
+    descend,
     generator_optimizer,
-    generator_step,
     other_optimizer,
 )
 from ohlora_lib.training.finetune.options import FinetuneOptions
@@ -39,10 +39,9 @@ class ScoreObjective:
         self.generator = material.generator
         self.judge = freeze(material.property_cnn, options.judge_dropout)
         self.targets = [options.labels.index(name) for name in options.targets]
-        self.optimizer = generator_optimizer(self.generator, options)
         self.trained = {"generator": self.generator}
         self.modules = {"generator": self.generator}
-        self.optimizers = {"generator": self.optimizer}
+        self.optimizers = {"generator": generator_optimizer(self.generator, options)}
         if options.judge_trainable:
             parameters = list(self.judge.requires_grad_(True).parameters())
             self.modules["judge"] = self.judge
@@ -58,18 +57,14 @@ class ScoreObjective:
         z, own = self._curriculum(step)
         wanted = requested_labels(own, options)
         images, w = draw_faces(self.generator, z.to(device), wanted.to(device), options)
-        scores = read_scores(self.judge, images, options.targets)
+        scores = read_scores(self.judge, images, options.targets, options)
         loss = F.mse_loss(scores, wanted[:, self.targets].to(device))
         losses = {"loss_scores": loss.item()}
         if options.content:
             content = content_loss(w, z.to(device), self.material.base)
             losses["loss_content"] = content.item()
             loss = loss + options.content * content
-        if options.judge_trainable:
-            self.optimizers["judge"].zero_grad(set_to_none=True)
-        generator_step(self.optimizer, loss, options)
-        if options.judge_trainable:
-            self.optimizers["judge"].step()
+        descend(loss, options, *self.optimizers.values())
         return losses
 
     def write(self, folder: Path, networks: dict[str, nn.Module], provenance: dict) -> None:

@@ -11,6 +11,7 @@ from ohlora_lib.training.finetune.options import ALL_LABELS, FinetuneOptions
 _PUBLISHED = {
     "keep_weights": False,
     "embedding_std": 1.0,
+    "whole_epochs": True,
     "keep_best": False,
     "half_life": 0.0,
     "optimizer": "adamw",
@@ -89,15 +90,17 @@ _GAN |= {"r1_every": 1, "r1_gamma": 10.0, "content": 0.0, **_PUBLISHED}
 _LAST = {**_GAN, "discriminator_trainable": "last", "max_g_steps": 4}
 _CROPS = {**_GAN, "discriminator_trainable": "all", "max_d_steps": 4, "max_g_steps": 4}
 _CROPS |= {"trainable": "all", "color_jitter": 0.1}
-_JUDGED = {**_PUBLISHED, "lr": 1e-5, "schedule": "swing", "content": 0.0, "curriculum": 0.9}
-_JUDGED |= {"trainable": "all", "judge_trainable": True}
+_JUDGED = {**_PUBLISHED, "content": 0.0, "curriculum": 0.9}
+_JUDGED |= {"trainable": "all", "judge_trainable": True}  # by one optimiser: one step size
+_JUDGED |= {"lr": 1e-5, "critic_lr": 1e-5, "schedule": "swing"}
+_JUDGED |= {"swing_period": 20, "swing_steps": 50}
+_VAE = {**_PUBLISHED, "batch": 8, "content": 0.0, "swap_labels": 0.0}
+_VAE |= {"critic_lr": 1e-5, "schedule": "swing"}
 
 PUBLISHED = {
     "v1": replace(_V1, **{**_LAST, "scores": "v1"}),
     "v2": replace(_V2, **_JUDGED),
-    "v3": replace(
-        _V3, **{**_PUBLISHED, "critic_lr": 1e-5, "schedule": "swing", "swap_labels": 0.0}
-    ),
+    "v3": replace(_V3, **_VAE),
     "v4": replace(_V4, **{**_LAST, "batch": 8}),
     "v5_1": replace(_V5, **_CROPS),
     "v5_2": replace(_V5, **{**_PUBLISHED, "objective": "scores", "content": 0.0, "warmup": 0}),
