@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ohlora_lib.control import vectorfind
+from ohlora_lib.control.vector_groups import VERSIONS, extremes, group_codes, group_name
 from ohlora_lib.control.vector_model import (
     LEAST_SLOPE,
     VectorModel,
@@ -18,15 +19,7 @@ from ohlora_lib.control.vector_model import (
     step_lengths,
 )
 from ohlora_lib.control.vectorfind import find_vectors, split_half
-from ohlora_lib.control.vectors import (
-    VERSIONS,
-    Vectors,
-    extremes,
-    group_codes,
-    group_name,
-    load_vectors,
-    save_vectors,
-)
+from ohlora_lib.control.vectors import Vectors, load_vectors, save_vectors
 from ohlora_lib.errors import InputError
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 from ohlora_lib.reporting.tsne import plot_tsne

@@ -14,15 +14,9 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import LinearSVC
 
+from ohlora_lib.control.vector_groups import VERSIONS, extreme_count, extremes, group_codes
 from ohlora_lib.control.vector_model import VectorModel, calibrate
-from ohlora_lib.control.vectors import (
-    VERSIONS,
-    Vectors,
-    extreme_count,
-    extremes,
-    group_codes,
-    save_vectors,
-)
+from ohlora_lib.control.vectors import Vectors, save_vectors
 from ohlora_lib.errors import InputError
 from ohlora_lib.networks import load_network
 from ohlora_lib.networks.property_cnn import PropertyCNN, predict
