@@ -1,13 +1,15 @@
 # The short way to everything; each target sets up its environment first.
 # From nothing it needs make, Python 3.11 or newer with venv and pip, and the package index.
 
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 CORES ?= all
 VENV := .venv
 BIN := $(VENV)/bin
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 STAMP := $(VENV)/.stamp
 SMOKE := --configfile config/smoke.yaml
+LOCK := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-slurm demo smoke test test-robust test-slurm bench lint lock clean
@@ -17,9 +19,9 @@ help: ## print this list
 
 setup: $(STAMP) ## create or update the environment in .venv, exactly as locked
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements.lock requirements-uv.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade uv
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-uv.lock
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $@
@@ -57,11 +59,10 @@ lint: setup ## check style of Python and Snakefiles, and the workflow
 	$(BIN)/snakefmt --check .
 	$(BIN)/snakemake --lint
 
-lock: setup ## choose the newest versions that pyproject.toml allows
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra test \
-		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
-		--output-file requirements.lock pyproject.toml
-	! grep -n http requirements.lock
+lock: setup ## choose the newest versions that pyproject.toml allows, and the newest uv
+	$(LOCK) --extra test --output-file requirements.lock pyproject.toml
+	echo uv | $(LOCK) --output-file requirements-uv.lock -
+	! grep -n http requirements.lock requirements-uv.lock
 
 clean: ## delete results and caches; keeps the environment
 	rm -rf results .snakemake .pytest_cache .ruff_cache .hypothesis build *.egg-info

@@ -2,7 +2,7 @@
 
 import copy
 import difflib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import yaml
 from ohlora_lib.errors import InputError
 
 Place = tuple[str | int, ...]  # the keys that lead to a value
+Check = Callable[[dict[str, Any]], Iterable[tuple[Place, str]]]  # yields mistakes, as sentences
 
 TYPES = {
     "object": "a mapping of keys to values",
@@ -55,6 +56,7 @@ def validate_config(
     schema_path: str | Path,
     files: Sequence[str | Path] = (),
     root: str | Path = ".",
+    checks: Sequence[Check] = (),
 ) -> dict[str, Any]:
     """Return a checked copy of a configuration, with the defaults of its schema filled in.
 
@@ -65,13 +67,14 @@ def validate_config(
         schema_path: the schema.
         files: the files it was merged from, later ones first to be blamed; used in messages only.
         root: the folder that relative paths in the configuration start from.
+        checks: what else may be wrong with the filled configuration, known to other modules.
 
     Raises:
         InputError: one sentence that names the file, the line, the key and the remedy.
     """
     schema = load_schema(schema_path)
     filled = _fill(copy.deepcopy(config), schema, schema)
-    problem = next(iter(_problems(filled, schema, Path(root))), None)
+    problem = next(iter(_problems(filled, schema, Path(root), checks)), None)
     if problem is not None:
         place, text = problem
         raise InputError(f"{_where(place, files, config)}: {text}")
@@ -128,7 +131,9 @@ def _without_disabled(config: dict) -> dict:
 # ---- problems
 
 
-def _problems(config: dict, schema: dict, root: Path) -> Iterator[tuple[Place, str]]:
+def _problems(
+    config: dict, schema: dict, root: Path, checks: Sequence[Check]
+) -> Iterator[tuple[Place, str]]:
     """Yield what is wrong, the likeliest cause first."""
     # jsonschema takes 10.0 for an integer, but a count of images must be one
     checker = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine(
@@ -143,7 +148,10 @@ def _problems(config: dict, schema: dict, root: Path) -> Iterator[tuple[Place, s
     for error in errors:
         yield _describe(error)
     if not errors:
-        yield from _cross_checks(_without_disabled(config), root)
+        enabled = _without_disabled(config)
+        yield from _cross_checks(enabled, root)
+        for check in checks:
+            yield from check(enabled)
 
 
 def _describe(error: jsonschema.ValidationError) -> tuple[Place, str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 sys.path.insert(0, workflow.basedir)
 
 from ohlora_lib.configuration import validate_config
+from ohlora_lib.control.configured import method_problems
 from ohlora_lib.digest import code_digest as library_digest
 from ohlora_lib.errors import InputError
 from ohlora_lib.provenance import commit, environment
@@ -23,7 +24,7 @@ def check_config():
     files = ["config.yaml", *map(str, workflow.overwrite_configfiles)]
     schema = Path(workflow.basedir) / "rules" / "schemas" / "config.schema.yaml"
     try:
-        config.update(validate_config(config, schema, files))
+        config.update(validate_config(config, schema, files, checks=[method_problems]))
     except InputError as error:
         # a WorkflowError would bury the sentence in line numbers
         sys.exit(f"error: {error}")

@@ -34,6 +34,8 @@ rule compare:
         page=comparison("compare", ".html"),
     log:
         comparison("logs/compare", ".log"),
+    benchmark:
+        comparison("benchmarks/compare", ".tsv")
     localrule: True
     conda:
         "../envs/report.yaml"

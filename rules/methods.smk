@@ -1,11 +1,9 @@
 # Helpers of the model half: which methods there are, what each needs, and what is asked of it.
 from dataclasses import asdict
 
-from ohlora_lib.control import DIRECTION_METHODS, RANDOM_LABELS
+from ohlora_lib.control import DIRECTION_METHODS, RANDOM_LABELS, configured
 from ohlora_lib.judging import JUDGES
 from ohlora_lib.store.samples import CHUNK
-from ohlora_lib.training.finetune.options import check_processes
-from ohlora_lib.training.finetune.versions import version_options
 
 
 def reader_options(network):
@@ -26,14 +24,7 @@ def finetunes():
 
 def finetune_options(version):
     """Return all options of a fine-tune: its recipe's, with what the configuration changes."""
-    settings = FINETUNES[version]
-    changes = {key: settings[key] for key in ("steps", "epoch", "patience")}
-    try:
-        return version_options(
-            settings["version"], settings["recipe"], {**changes, **settings["options"]}
-        )
-    except ValueError as error:
-        sys.exit(f"error: config.yaml, finetune.{version}.options: {error}")
+    return configured.finetune_options(FINETUNES[version])
 
 
 def finetune_recipe(wildcards):
@@ -44,12 +35,7 @@ def finetune_recipe(wildcards):
 
 def finetune_gpus(wildcards):
     """Return the processes that train a fine-tune together, each on a GPU of its own."""
-    gpus = FINETUNES[wildcards.version]["gpus"]
-    try:
-        check_processes(finetune_options(wildcards.version), gpus)
-    except ValueError as error:
-        sys.exit(f"error: config.yaml, finetune.{wildcards.version}.gpus is {gpus}: {error}")
-    return gpus
+    return FINETUNES[wildcards.version]["gpus"]
 
 
 def finetune_names(objective):
@@ -226,12 +212,7 @@ def score_statistics():
 
 def methods():
     """Return the names of the configured methods, without the published recipes."""
-    return [
-        *[f"finetune_{name}" for name in config["finetune"]],
-        *[f"vectorfind_{name}" for name in VECTORFINDS],
-        *[f"directions_{name}" for name in WAYS],
-        *[f"reference_{name}" for name in REFERENCES],
-    ]
+    return configured.method_names(config)
 
 
 def all_methods():
@@ -362,12 +343,8 @@ def concept_inputs(wildcards):
 
 
 def selected_method():
-    """Return the method whose faces are ranked, or None; stops where it is not configured."""
-    method = config["selection"]["method"]
-    if method is not None and method not in methods():
-        known = ", ".join(methods())
-        sys.exit(f"error: config.yaml: selection.method is {method!r}; configured are {known}")
-    return method
+    """Return the method whose faces are ranked, or None."""
+    return config["selection"]["method"]
 
 
 def selected_parts():

@@ -297,8 +297,8 @@ rule plot_runtimes:
         runtime="10m",
     params:
         benchmarks=result("benchmarks"),
-        # figures come later, base weights are no part of a run
-        leave_out=["plot_*", "draw_control_grids", "make_leaderboard*", "pretrain"],
+        # figures come later, base weights and comparisons are no part of a run
+        leave_out=["plot_*", "draw_control_grids", "make_leaderboard*", "pretrain", "compare"],
         code=code_digest("ohlora_lib.reporting.runtimes"),
     script:
         "../workflow_scripts/plot_runtimes.py"

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from ohlora_lib.configuration import load_schema, validate_config
+from ohlora_lib.control.configured import method_names, method_problems
 from ohlora_lib.errors import InputError
 from ohlora_lib.scores import ALGORITHMS
 
@@ -47,7 +48,8 @@ def population(**values) -> dict:
 )
 def test_shipped_configurations_are_valid(overlay):
     config = merged(yaml.safe_load((ROOT / "config" / overlay).read_text())) if overlay else DEFAULT
-    assert validate_config(config, SCHEMA, root=ROOT)["seed"] == 2025
+    found = validate_config(config, SCHEMA, root=ROOT, checks=[method_problems])
+    assert found["seed"] == 2025
 
 
 def test_defaults_are_filled_in_and_the_argument_is_left_alone():
@@ -227,6 +229,46 @@ def test_the_file_and_line_are_named(tmp_path):
         f"{overlay}, line 2: "
     )
     assert complaint({"seed": -1}).startswith("configuration: ")
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        (
+            "finetune: {v1: {options: {batch: 8, learning_rate: 1}}}",
+            "finetune.v1.options: a fine-tune has no option learning_rate",
+        ),
+        (
+            "finetune: {v1: {gpus: 3}}",
+            "finetune.v1.gpus is 3: a batch of 16 cannot be shared equally by 3",
+        ),
+        ("finetune: {v3: {gpus: 2}}", "finetune.v3.gpus is 2: only adversarial fine-tunes"),
+        (
+            "selection: {method: finetune_v9}",
+            "selection.method is 'finetune_v9', which no method is called; configured are finetune_v1, ",
+        ),
+        (
+            "directions: {enabled: false}",
+            "selection.method is 'directions_closed_loop', which no method is called",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_method_is_found_in_the_file_that_says_it(tmp_path, line, sentence):
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text(f"# mine\n{line}\n")
+    options = {"files": [ROOT / "config.yaml", overlay], "checks": [method_problems]}
+    text = complaint(yaml.safe_load(line), **options)
+    place = f"{overlay}, line 2" if "directions:" not in line else f"{ROOT / 'config.yaml'}, line "
+    assert text.startswith(place) and sentence in text and ";" in text
+
+
+def test_methods_are_named_after_their_families():
+    config = validate_config(DEFAULT, SCHEMA, checks=[method_problems])
+    names = method_names(config)
+    assert {"finetune_v1", "vectorfind_v8", "directions_closed_loop"} <= set(names)
+    off = merged({"directions": {"enabled": False}, "selection": {"method": None}})
+    off = validate_config(off, SCHEMA, checks=[method_problems])
+    assert method_names(off) == [name for name in names if not name.startswith("directions_")]
 
 
 def test_a_csv_that_a_person_is_still_to_make_is_accepted():

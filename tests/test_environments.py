@@ -1,11 +1,16 @@
 """The environments, the project file, the lock and the profiles agree with one another."""
 
+import ast
 import re
+import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
+
+from ohlora_lib.digest import import_closure
 
 ROOT = Path(__file__).parents[1]
 ENVS = sorted((ROOT / "envs").glob("*.yaml"))
@@ -13,6 +18,12 @@ CONDA_NAMES = {
     "pytorch": "torch",
     "py-opencv": "opencv-python-headless",
 }  # as conda-forge calls them
+IMPORT_NAMES = {
+    "PIL": "pillow",
+    "cv2": "opencv-python-headless",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+}  # as Python calls them
 REQUIREMENT = re.compile(r"^([A-Za-z0-9_.-]+)\s*(.*)$")
 
 
@@ -64,6 +75,65 @@ def local_rules() -> set[str]:
     return set(re.findall(r"\w+", listed[1]))
 
 
+def script_of(block: str) -> str:
+    name = re.search(r"workflow_scripts/(\w+\.py)", block)[1]
+    return (ROOT / "workflow_scripts" / name).read_text()
+
+
+def imported(text: str) -> Iterator[str]:
+    """Yield the dotted name of every module that Python code imports."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+
+
+def packages_of(block: str) -> set[str]:
+    """Return the packages that the code of a rule imports, also through other modules of ours."""
+    named = re.findall(r'"(ohlora_lib[\w.]*)"', block)  # in code_digest: loaded by name
+    named += [name for name in imported(script_of(block)) if name.startswith("ohlora_lib")]
+    texts = [script_of(block)]
+    for module in set().union(*map(import_closure, named)):
+        path = ROOT.joinpath(*module.split("."))
+        file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        texts.append(file.read_text())
+    found = {name.split(".")[0] for text in texts for name in imported(text)}
+    found -= {"ohlora_lib", *sys.stdlib_module_names}
+    return {IMPORT_NAMES.get(name, name) for name in found}
+
+
+@pytest.mark.parametrize("name", rules())
+def test_an_environment_holds_what_the_rule_imports(name):
+    block = rules()[name]
+    env = yaml.safe_load((ROOT / "envs" / re.search(r"envs/([^\"]+)", block)[1]).read_text())
+    held = {CONDA_NAMES.get(each, each) for each in requirements(env["dependencies"])}
+    assert packages_of(block) <= held, f"{name} lacks {sorted(packages_of(block) - held)}"
+
+
+def test_the_project_names_every_package_that_the_library_imports():
+    found = set().union(*(imported(path.read_text()) for path in ROOT.glob("ohlora_lib/**/*.py")))
+    found = {name.split(".")[0] for name in found} - {"ohlora_lib", *sys.stdlib_module_names}
+    assert {IMPORT_NAMES.get(name, name) for name in found} <= set(bounds())
+
+
+@pytest.mark.parametrize("name", rules())
+def test_a_rule_says_where_it_runs_and_what_it_needs(name):
+    block = rules()[name]
+    for directive in ("log", "benchmark", "conda", "threads", "resources"):
+        assert re.search(rf"^ +{directive}:", block, re.M), f"{name} has no {directive}"
+    for resource in ("mem_mb", "runtime"):
+        assert re.search(rf"^ +{resource}=", block, re.M), f"{name} has no {resource}"
+
+
+def test_a_rule_asks_for_a_gpu_exactly_if_its_script_uses_one():
+    for name, block in rules().items():
+        script = script_of(block)
+        taken = "start_job(snakemake.log[0], snakemake.threads, snakemake.resources.gpu)" in script
+        says = (name in gpu_rules(), taken, "default_device()" in script)
+        assert len(set(says)) == 1, f"{name}: rule, start_job, device {says}"
+
+
 def test_only_torch_environments_hold_torch():
     holders = {path.stem for path in ENVS if "pytorch" in path.read_text()}
     assert holders == {"torch"}
@@ -101,6 +171,12 @@ def test_the_lock_holds_every_dependency_with_hashes_and_no_address():
             assert tuple(map(int, re.findall(r"\d+", version)))[: len(lowest)] >= lowest, (
                 f"{name} {version}"
             )
+
+
+def test_the_installer_is_locked_too():
+    text = (ROOT / "requirements-uv.lock").read_text()
+    assert re.match(r"uv==\d[\d.]+ ", text) and "--hash=sha256:" in text and "http" not in text
+    assert text.count("==") == 1
 
 
 def test_profiles_give_a_reason_for_every_entry():

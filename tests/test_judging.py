@@ -5,7 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ohlora_lib.judging.distribution import kernel_distance, sliced_wasserstein
+from ohlora_lib.judging.distribution import (
+    kernel_distance,
+    kernel_inception_distances,
+    nearest_distances,
+    sliced_wasserstein,
+)
 
 
 def draw(seed: int, rows: int = 1000, columns: int = 6) -> np.ndarray:
@@ -87,8 +92,48 @@ def test_kernel_distance_against_the_definition():
     assert kernel_distance(x, y, block=5) == pytest.approx(expected)
 
 
+def test_kid_against_the_definition():
+    x, y = draw(0, 10, 3), draw(1, 10, 3) + 0.2
+
+    def kernel(a: np.ndarray, b: np.ndarray) -> float:
+        return (a @ b / 3 + 1) ** 3
+
+    for block, found in enumerate(kernel_inception_distances(x, y, block=5)):
+        rows = range(5 * block, 5 * block + 5)
+        pairs = [(i, j) for i in rows for j in rows]
+        apart = [(i, j) for i, j in pairs if i != j]
+        own = [np.mean([kernel(part[i], part[j]) for i, j in apart]) for part in (x, y)]
+        between = np.mean([kernel(x[i], y[j]) for i, j in pairs])
+        assert found == pytest.approx(sum(own) - 2 * between)
+
+
+def test_kid_has_no_bias_where_the_kernel_distance_has():
+    first, second = draw(0, 4000), draw(1, 4000)
+    found = {block: kernel_inception_distances(first, second, block) for block in (100, 1000)}
+    for values in found.values():
+        assert abs(values.mean()) < 3 * values.std() / np.sqrt(len(values))
+        assert values.min() < 0 < values.max()
+    assert found[1000].std() < found[100].std()
+    biased = [kernel_distance(first, second, block) for block in (100, 1000)]
+    assert biased[0] > 5 * biased[1] > 5 * abs(found[1000].mean())
+    shifted = kernel_inception_distances(first, second + 0.5, 1000)
+    assert shifted.mean() == pytest.approx(kernel_distance(first, second + 0.5), rel=0.1)
+
+
+def test_the_nearest_other_row_by_trying_all():
+    points = draw(0, 30, 5).astype(np.float32)
+    points[7] = points[20]  # a repeated one
+    found = nearest_distances(points, chunk=8)
+    every = np.sqrt(((points[:, None].astype(float) - points) ** 2).mean(axis=2))
+    np.fill_diagonal(every, np.inf)
+    assert found == pytest.approx(every.min(axis=1), abs=1e-6)
+    assert found[7] == found[20] == 0 < np.sort(found)[2]
+
+
 def test_sets_that_cannot_be_compared_are_refused():
     with pytest.raises(ValueError, match="the same shape"):
         swd(draw(0, 5), draw(0, 6))
     with pytest.raises(ValueError, match="at least 1000 rows, not 1000, 999"):
         kernel_distance(draw(0), draw(0, 999))
+    with pytest.raises(ValueError, match="at least 1000 rows, not 999, 1000"):
+        kernel_inception_distances(draw(0, 999), draw(0))

@@ -16,6 +16,7 @@ from ohlora_lib.networks import save_network
 from ohlora_lib.networks.annotator import Annotator
 from ohlora_lib.networks.face_parser import FaceParser
 from ohlora_lib.networks.inference import Synthesizer
+from ohlora_lib.networks.pixels import to_uint8
 from ohlora_lib.networks.segmentation import ParserSegmenter
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 from ohlora_lib.populations.annotate import annotate
@@ -23,7 +24,7 @@ from ohlora_lib.populations.filter import filter_images, join_attributes
 from ohlora_lib.populations.generate import generate, image_seed, latents, regenerate
 from ohlora_lib.populations.labels import read_labels, simulate_labels, take_labels
 from ohlora_lib.populations.measure import measure
-from ohlora_lib.populations.metrics import METRICS, PUBLISHED, collect_metrics
+from ohlora_lib.populations.metrics import METRICS, PUBLISHED, collect_metrics, count_mistakes
 from ohlora_lib.populations.normalise import normalise
 from ohlora_lib.populations.segment import segment
 from ohlora_lib.portraits.parameters import sample_parameters
@@ -37,6 +38,7 @@ from ohlora_lib.store.shards import (
     iter_segments,
     read_ids,
     read_image_shard,
+    read_recipe,
     shard_bounds,
     write_image_shard,
     write_segment_shard,
@@ -114,10 +116,53 @@ def test_an_image_depends_on_its_number_not_on_how_many_are_made(weights, tmp_pa
     assert len(np.unique(many.images.reshape(COUNT, -1), axis=0)) == COUNT
 
 
-def test_images_can_be_made_again_from_their_rows(weights, tmp_path):
-    _, rows = made(tmp_path, weights, 2)
-    again = regenerate(random_generator(), rows.z)
+def labelled_weights(folder: Path) -> Path:
+    path = folder / "labelled.safetensors"
+    save_network(path, random_generator(label_dim=2))
+    return path
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+@pytest.mark.parametrize("truncation_psi", [1.0, 0.5])
+@pytest.mark.parametrize("as_published", [False, True])
+def test_images_can_be_made_again_from_their_rows(
+    weights, tmp_path, as_published, truncation_psi, labelled
+):
+    """From nothing but the shard and its generator, one by one and with others."""
+    if labelled:
+        weights = labelled_weights(tmp_path)
+    options = {"as_published": as_published, "truncation_psi": truncation_psi}
+    paths, rows = made(tmp_path, weights, 2, **options)
+    again = np.concatenate([regenerate(weights, path) for path in paths])
     assert np.abs(again.astype(int) - rows.images).max() <= 1
+    alone = regenerate(weights, paths[1], [15])
+    assert len(alone) == 1 and np.abs(alone[0].astype(int) - rows.images[15]).max() <= 1
+
+
+def test_a_shard_says_how_its_images_were_drawn(weights, tmp_path):
+    paths, _ = made(tmp_path, weights, 2, truncation_psi=0.5)
+    recipe = {
+        "generator_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+        "population": "original",
+        "seed": 7,
+        "truncation_psi": 0.5,
+        "as_published": False,
+    }
+    assert [read_recipe(path) for path in paths] == [recipe, recipe]
+
+
+def test_images_are_not_made_again_by_another_generator_or_without_a_recipe(weights, tmp_path):
+    (path,), rows = made(tmp_path, weights)
+    other = labelled_weights(tmp_path)
+    with pytest.raises(InputError, match=r"labelled\.safetensors did not draw the images of"):
+        regenerate(other, path)
+    write_image_shard(path, rows.ids, rows.seeds, rows.z, rows.images)
+    with pytest.raises(InputError, match="does not say how its images were drawn"):
+        regenerate(weights, path)
+
+
+def test_seed_and_latent_of_a_row_belong_together(weights, tmp_path):
+    _, rows = made(tmp_path, weights, 2)
     assert rows.images.shape == (COUNT, 32, 32, 3) and rows.images.std() > 10
     assert rows.seeds.tolist() == [image_seed(7, "original", index) for index in range(COUNT)]
     assert np.array_equal(latents(rows.seeds, 16), rows.z)
@@ -142,7 +187,8 @@ def test_labels_of_a_conditional_generator_are_stored(tmp_path):
     generate(tmp_path / "generator.safetensors", [path], "v1", 8, 7)
     rows = read_image_shard(path)
     assert rows.labels.shape == (8, 2) and len(np.unique(rows.labels)) == 16
-    again = regenerate(network, rows.z, rows.labels)
+    with torch.inference_mode():
+        again = to_uint8(network(torch.from_numpy(rows.z), torch.from_numpy(rows.labels)))
     assert np.abs(again.astype(int) - rows.images).max() <= 1
 
 
@@ -307,6 +353,13 @@ def answers_of(images: int, share: float, seed: int = 0) -> pd.DataFrame:
     sure = np.where(random.random(images) < share, 0.9, 0.1)
     table = pd.DataFrame({"id": np.arange(images), "gender": sure, "quality": sure[::-1]})
     return table.sample(frac=1, random_state=seed)  # in any order
+
+
+def test_mistakes_are_counted_by_their_kind():
+    labels = pd.Series([True, True, False, False, True])
+    truth = pd.Series([True, False, True, False, False])
+    expected = {"images": 5, "yes": 2, "missed": 1, "mistaken": 2}
+    assert count_mistakes(labels, truth) == expected
 
 
 @settings(max_examples=40, deadline=None)
@@ -549,12 +602,14 @@ def test_metrics_of_all_folds_and_the_agreement_on_unlabelled_images(tmp_path):
     found = read_json(out)
     # unlabelled: 2 both yes, 3 no against yes, 4 both no, 5 yes against no
     assert found["agreement"] == {"images": 4, "share": 0.5}
+    assert found["label_mistakes"] == {"images": 2, "yes": 0, "missed": 0, "mistaken": 1}
     assert found["mean"] == pytest.approx(dict.fromkeys(METRICS, 0.15) | {"auroc": 0.85})
     assert [(fold["fold"], fold["attempts"]) for fold in found["folds"]] == [(0, 1), (1, 2)]
     assert found["published"] == PUBLISHED["original"]["gender"]
 
     collect_metrics(paths, *arguments, None, out, "age", "original")
-    assert read_json(out)["agreement"] is None and read_json(out)["published"] is None
+    for name in ("agreement", "label_mistakes", "published"):
+        assert read_json(out)[name] is None
 
 
 @pytest.mark.parametrize(("aurocs", "mean"), [([0.9, None], 0.9), ([None, None], None)])

@@ -15,7 +15,8 @@ from test_workflow import copy_project, merged, said, snakemake
 
 from ohlora_lib.control.models import open_model
 from ohlora_lib.control.references import adopt_generator, adopt_vectors, encode_faces
-from ohlora_lib.control.vectors import VERSIONS, Vectors, load_vectors, save_vectors
+from ohlora_lib.control.vector_groups import VERSIONS
+from ohlora_lib.control.vectors import Vectors, load_vectors, save_vectors
 from ohlora_lib.errors import InputError
 from ohlora_lib.judging.judges import load_judge
 from ohlora_lib.networks import save_network

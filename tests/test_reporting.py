@@ -10,6 +10,7 @@ import pytest
 
 from ohlora_lib.digest import import_closure
 from ohlora_lib.errors import InputError
+from ohlora_lib.populations.metrics import METRICS
 from ohlora_lib.reporting.agreement import plot_agreement
 from ohlora_lib.reporting.correlation import BOTH, pearson
 from ohlora_lib.reporting.funnel import funnel_stages, plot_funnel
@@ -74,9 +75,10 @@ def population(tmp_path_factory) -> Path:
         write_json(folder / f"classifiers/gender/fold-{fold}.json", fold_report(fold, rng))
     metrics = {
         "folds": [],
-        "mean": {"auroc": 0.91, "loss": 0.3, "accuracy": 0.85, "f1": 0.84},
+        "mean": dict(zip(METRICS, (0.3, 0.85, 0.83, 0.86, 0.84, 0.91), strict=True)),
         "published": {"auroc": 0.9601, "loss": 0.2564},
         "agreement": {"images": 40, "share": 0.95},
+        "label_mistakes": {"images": 30, "yes": 15, "missed": 2, "mistaken": 1},
     }
     write_json(folder / "classifiers/gender/metrics.json", metrics)
     bare = {"folds": [], "mean": {"auroc": None}, "published": None, "agreement": None}
@@ -354,6 +356,11 @@ def test_summary(population, tmp_path):
     table = read_table(files[0]).set_index(["group", "name"])
     assert table.loc[("images", "kept"), "published"] == 4703
     assert table.loc[("gender networks", "AUROC, mean of the folds"), "ours"] == 0.91
+    assert table.loc[("gender networks", "precision"), "ours"] == 0.83
+    assert table.loc[("gender networks", "recall"), "ours"] == 0.86
+    unlike = [name for group, name in table.index if "unlike the annotator" in name]
+    assert unlike == ["gender: unlike the annotator's answer"]
+    assert table.loc[("hand labels", unlike[0]), "ours"] == 3
     assert table.loc[("missing scores", "algorithm v2"), "ours"] == 1
     assert np.isnan(table.loc[("quality networks", "accuracy"), "ours"])
     figures = read_json(files[1])["figures"]

@@ -17,6 +17,7 @@ from ohlora_lib.store.shards import (
     iter_segments,
     read_ids,
     read_image_shard,
+    read_recipe,
     read_segment_shard,
     segment_shard,
     shard_bounds,
@@ -179,6 +180,16 @@ def test_layout_is_the_one_hugging_face_reads(tmp_path):
         "_type": "Value",
     }
     assert schema.field("cut").type == pa.list_(pa.float32(), 4)
+
+
+def test_a_recipe_is_kept_beside_the_layout(tmp_path):
+    recipe = {"seed": 7, "truncation_psi": 0.5, "as_published": False}
+    for name, about in (("with", recipe), ("without", None)):
+        with image_shard(tmp_path / name, about) as writer:
+            writer.append(*rows([1, 2]).values())
+        assert read_recipe(tmp_path / name) == about
+        assert_rows(read_image_shard(tmp_path / name), rows([1, 2]))
+        assert b"huggingface" in pq.read_schema(tmp_path / name).metadata
 
 
 def test_failure_keeps_the_old_shard(tmp_path):

@@ -10,6 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ohlora_lib.control import vectorfind
+from ohlora_lib.control.vector_groups import (
+    VERSIONS,
+    extremes,
+    group_codes,
+    group_name,
+    version_options,
+)
 from ohlora_lib.control.vector_model import (
     LEAST_SLOPE,
     VectorModel,
@@ -18,16 +25,7 @@ from ohlora_lib.control.vector_model import (
     step_lengths,
 )
 from ohlora_lib.control.vectorfind import find_vectors, split_half, unit_lengths
-from ohlora_lib.control.vectors import (
-    VERSIONS,
-    Vectors,
-    extremes,
-    group_codes,
-    group_name,
-    load_vectors,
-    save_vectors,
-    version_options,
-)
+from ohlora_lib.control.vectors import Vectors, load_vectors, save_vectors
 from ohlora_lib.errors import InputError
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 from ohlora_lib.reporting.tsne import plot_tsne

@@ -2,8 +2,14 @@
 
 from ohlora_lib.jobs import start_job
 
-start_job(snakemake.log[0], snakemake.threads)
+start_job(snakemake.log[0], snakemake.threads, snakemake.resources.gpu)
 
+from ohlora_lib.networks.device import default_device
 from ohlora_lib.populations.annotate import annotate
 
-annotate(snakemake.input.weights, snakemake.input.images, snakemake.output.table)
+annotate(
+    snakemake.input.weights,
+    snakemake.input.images,
+    snakemake.output.table,
+    device=default_device(),
+)

@@ -2,7 +2,7 @@
 
 from ohlora_lib.jobs import start_job
 
-start_job(snakemake.log[0], snakemake.threads)
+start_job(snakemake.log[0], snakemake.threads, snakemake.resources.gpu)
 
 from ohlora_lib.control.references import encode_faces
 from ohlora_lib.networks.device import default_device

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ohlora_lib.control.vector_groups import VERSIONS
 from ohlora_lib.control.vector_model import calibrate, open_model
-from ohlora_lib.control.vectors import VERSIONS, load_vectors, save_vectors
+from ohlora_lib.control.vectors import load_vectors, save_vectors
 from ohlora_lib.errors import InputError
 from ohlora_lib.networks import load_network, save_network
 from ohlora_lib.networks.score_encoder import ScoreEncoder
@@ -72,7 +73,7 @@ def adopt_vectors(
     Args:
         source: checkpoint of the directions.
         path: checkpoint to write.
-        version: which VectorFind they are of, see `control.vectors`.
+        version: which VectorFind they are of, see `control.vector_groups`.
         generator: checkpoint that they move in.
         property_cnn: checkpoint that tells groups and measures steps.
         resolution: of the domain, pixels a side.

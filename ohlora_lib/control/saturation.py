@@ -12,9 +12,9 @@ from ohlora_lib.control.directions import DirectionModel
 from ohlora_lib.control.fit import PROBED, Reader, linear_directions, measured_slopes, rescaled
 from ohlora_lib.control.linear import fit_linear, moments
 from ohlora_lib.control.sampling import random_latents
+from ohlora_lib.control.vector_groups import VERSIONS, group_codes
 from ohlora_lib.control.vector_model import VectorModel, correlations, measure_slopes, step_lengths
 from ohlora_lib.control.vectorfind import find_vectors
-from ohlora_lib.control.vectors import VERSIONS, group_codes
 from ohlora_lib.networks import load_network
 from ohlora_lib.networks.inference import Synthesizer
 from ohlora_lib.networks.property_cnn import predict

@@ -10,14 +10,8 @@ import numpy as np
 import pandas as pd
 
 from ohlora_lib.control.origin import check_origin
-from ohlora_lib.control.vectors import (
-    VERSIONS,
-    VectorOptions,
-    Vectors,
-    group_codes,
-    group_name,
-    load_vectors,
-)
+from ohlora_lib.control.vector_groups import VERSIONS, VectorOptions, group_codes, group_name
+from ohlora_lib.control.vectors import Vectors, load_vectors
 from ohlora_lib.networks import load_network
 from ohlora_lib.networks.inference import Synthesizer
 from ohlora_lib.networks.property_cnn import PropertyCNN, predict

@@ -17,15 +17,14 @@ from sklearn.svm import LinearSVC
 
 from ohlora_lib.control.linear import moments
 from ohlora_lib.control.origin import origin
-from ohlora_lib.control.vector_model import LEAST_SLOPE, VectorModel, calibrate
-from ohlora_lib.control.vectors import (
-    Vectors,
+from ohlora_lib.control.vector_groups import (
     extreme_count,
     extremes,
     group_codes,
-    save_vectors,
     version_options,
 )
+from ohlora_lib.control.vector_model import LEAST_SLOPE, VectorModel, calibrate
+from ohlora_lib.control.vectors import Vectors, save_vectors
 from ohlora_lib.errors import InputError
 from ohlora_lib.networks import load_network
 from ohlora_lib.networks.property_cnn import PropertyCNN, predict

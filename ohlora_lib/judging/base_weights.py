@@ -6,7 +6,12 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from ohlora_lib.judging.distribution import kernel_distance, sliced_wasserstein
+from ohlora_lib.judging.distribution import (
+    kernel_distance,
+    kernel_inception_distances,
+    nearest_distances,
+    sliced_wasserstein,
+)
 from ohlora_lib.networks import load_network
 from ohlora_lib.networks.annotator import ATTRIBUTES, Annotator
 from ohlora_lib.networks.inference import Synthesizer
@@ -31,6 +36,7 @@ from ohlora_lib.store.pictures import tile, write_picture
 from ohlora_lib.store.tables import write_json
 
 CHUNK = 128  # pictures at once
+BLOCK = 1000  # rows that kernel distances compare at once
 SCORES = (eyes, hair_color, hair_length, mouth, pose, background_mean, background_std, hairstyle)
 
 
@@ -45,9 +51,17 @@ def judge_base_weights(
 ) -> None:
     """Compare `count` generated faces with as many renders, and those with as many others.
 
-    Writes shares by the annotator, sliced Wasserstein distance of pixels and kernel distance of the
-    eight property scores, each beside its floor (renders against other renders), and a 10 x 10 grid
-    at three times the size.
+    Writes a 10 x 10 grid at three times the size, and in the JSON
+
+    - `generated`, `renders`: shares by the annotator;
+    - `sliced_wasserstein` of pixels (0..1), beside its floor: renders against other renders;
+    - `property_kernel_distance` of the eight property scores, by the biased estimator, whose floor
+      is mostly its bias (it falls with the size of a block, not with the number of pictures);
+    - `property_kid` by the unbiased estimator, mean and `_std` over the blocks: of `generated`
+      faces against renders, and of `renders` against other renders, which is about 0; its `floor`
+      is the root mean square of the latter, the size that chance gives to the KID of two blocks;
+    - `nearest_other`: how far the pixels (0..1) of each picture are from those of the most similar
+      other one of its set, root mean square; a repeated face would be near 0.
 
     Args:
         generator_path: checkpoint.
@@ -68,13 +82,16 @@ def judge_base_weights(
     features = [_features(part, segmenter) for part in (images, *renders)]
     known = features[1][np.isfinite(features[1]).all(axis=1)]
     mean, std = known.mean(axis=0), known.std(axis=0)
-    scaled = [(part - mean) / std for part in features]
+    scaled = [(part - mean) / np.where(std > 0, std, 1) for part in features]
     kept = [part[np.isfinite(part).all(axis=1)] for part in scaled]
+    block = min(BLOCK, *map(len, kept))  # a face with a missing score is left out
+    flat = [_unit(part) for part in (images, *renders)]
     swd = [
-        sliced_wasserstein(renders[0] / 255, other / 255, 256, rng(seed, "judge", "directions"))
-        for other in (images, renders[1])
+        sliced_wasserstein(flat[1], other, 256, rng(seed, "judge", "directions"))
+        for other in (flat[0], flat[2])
     ]
-    kid = [kernel_distance(kept[1], other) for other in (kept[0], kept[2])]
+    apart = {"generated": nearest_distances(flat[0]), "renders": nearest_distances(flat[1])}
+    kernel = [kernel_distance(kept[1], other, block) for other in (kept[0], kept[2])]
     shares = [_shares(part, annotator) for part in (images, renders[0])]
     write_json(
         metrics_path,
@@ -82,15 +99,42 @@ def judge_base_weights(
             "count": count,
             "generated": shares[0],
             "renders": shares[1],
-            "sliced_wasserstein": {"generated": swd[0], "floor": swd[1], "ratio": swd[0] / swd[1]},
-            "property_kernel_distance": {
-                "generated": kid[0],
-                "floor": kid[1],
-                "ratio": kid[0] / kid[1],
+            "sliced_wasserstein": _beside_floor(*swd),
+            "property_kernel_distance": _beside_floor(*kernel),
+            "property_kid": _kid(*kept, block),
+            "nearest_other": {
+                name: {"minimum": float(found.min()), "median": float(np.median(found))}
+                for name, found in apart.items()
             },
         },
     )
     write_picture(grid_path, tile(images[:100], 10, zoom=3))
+
+
+def _beside_floor(generated: float, floor: float) -> dict[str, float]:
+    ratio = generated / floor if floor else float("nan")
+    return {"generated": generated, "floor": floor, "ratio": ratio}
+
+
+def _kid(
+    generated: np.ndarray, renders: np.ndarray, others: np.ndarray, block: int
+) -> dict[str, float]:
+    """See `judge_base_weights`; scores [N, 8] without missing ones."""
+    found, floors = (
+        kernel_inception_distances(renders, other, block) for other in (generated, others)
+    )
+    return {
+        **_beside_floor(float(found.mean()), float(np.sqrt(np.mean(floors**2)))),
+        "generated_std": float(found.std()),
+        "renders": float(floors.mean()),
+        "renders_std": float(floors.std()),
+        "blocks": len(found),
+    }
+
+
+def _unit(images: np.ndarray) -> np.ndarray:
+    """Pixels 0..1 as float32 rows, uint8 [N, H, W, 3] -> [N, D]."""
+    return images.reshape(len(images), -1).astype(np.float32) / 255
 
 
 def _renders(count: int, side: int, seed: int, part: int) -> np.ndarray:

@@ -15,7 +15,11 @@ from ohlora_lib.store.tables import write_table
 
 
 def annotate(
-    weights: str | Path, image_paths: Sequence[str | Path], path: str | Path, batch_size: int = 256
+    weights: str | Path,
+    image_paths: Sequence[str | Path],
+    path: str | Path,
+    batch_size: int = 256,
+    device: str = "cpu",
 ) -> None:
     """Write what the embedded annotator thinks of every image.
 
@@ -24,13 +28,14 @@ def annotate(
         image_paths: image shards.
         path: table to write: `id` and a probability 0..1 per attribute.
         batch_size: images at once.
+        device: torch device name.
     """
-    network = load_network(weights, Annotator.kind)
+    network = load_network(weights, Annotator.kind).to(device)
     ids, answers = [], []
     with torch.inference_mode():
         for rows in iter_images(image_paths, batch=batch_size):
             ids.append(rows.ids)
-            answers.append(torch.sigmoid(network(to_float(rows.images))).numpy())
+            answers.append(torch.sigmoid(network(to_float(rows.images, device))).cpu().numpy())
     table = pd.DataFrame(np.concatenate(answers), columns=list(ATTRIBUTES))
     table.insert(0, "id", np.concatenate(ids))
     write_table(path, table)

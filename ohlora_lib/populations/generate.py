@@ -1,18 +1,27 @@
 """Generates a population of images into shards; any image can be made again from its row."""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
+from ohlora_lib.errors import InputError
 from ohlora_lib.networks import load_network
 from ohlora_lib.networks.inference import Synthesizer, mixed_styles, mixing_cut
 from ohlora_lib.networks.pixels import to_uint8
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 from ohlora_lib.seeds import derive_seed, rng
-from ohlora_lib.store.shards import image_shard, shard_bounds, shard_index
+from ohlora_lib.store.shards import (
+    image_shard,
+    read_image_shard,
+    read_recipe,
+    shard_bounds,
+    shard_index,
+)
 
 ROWS = 256  # images per append; what is held in memory
 PUBLISHED_BATCH = 4  # of the published generation
@@ -46,7 +55,8 @@ def generate(
 
     An image depends on (seed, population, its number) alone: not on the shards, nor on how many are
     made. With `as_published` images come in batches of four that share style mixing (spec section
-    1), and a batch depends on the numbers of its images.
+    1), and a batch depends on the numbers of its images. Every shard says in its metadata what its
+    rows do not, so that `regenerate` can draw any of its images again.
 
     Args:
         weights: checkpoint of a StyleGAN generator.
@@ -65,6 +75,13 @@ def generate(
         InputError: `weights` is not a generator's checkpoint.
     """
     network = load_network(weights, StyleGANGenerator.kind)
+    recipe = {
+        "generator_sha256": _sha256(weights),
+        "population": population,
+        "seed": seed,
+        "truncation_psi": float(truncation_psi),
+        "as_published": as_published,
+    }
     synthesizer = Synthesizer(network, PUBLISHED_BATCH if as_published else batch_size, device)
     bounds = shard_bounds(count, shards or len(paths))
     if shards is not None:
@@ -72,7 +89,7 @@ def generate(
     total = sum(stop - first for first, stop in bounds)
     with tqdm(total=total, desc="images", unit="img", mininterval=5) as progress:
         for path, (first, stop) in zip(paths, bounds, strict=True):
-            with image_shard(path) as shard:
+            with image_shard(path, recipe) as shard:
                 for start in range(first, stop, ROWS):
                     ids = range(start, min(start + ROWS, stop))
                     seeds = [image_seed(seed, population, index) for index in ids]
@@ -80,7 +97,7 @@ def generate(
                     labels = _labels(seeds, network.label_dim)
                     layers = network.num_layers
                     if as_published:
-                        w = _mixed(synthesizer, seed, population, ids, z, labels)
+                        w = _mixed(synthesizer.map, network, recipe, np.array(ids), z, labels)
                         images = synthesizer.from_w(w, truncation_psi, layers)
                     else:
                         images = synthesizer.from_z(z, labels, truncation_psi, layers)
@@ -89,16 +106,51 @@ def generate(
 
 
 def regenerate(
-    network: StyleGANGenerator, z: np.ndarray, labels: np.ndarray | None = None
+    weights: str | Path, path: str | Path, ids: Collection[int] | None = None
 ) -> np.ndarray:
-    """Draw images again from the latents of their rows; uint8 [N, R, R, 3].
+    """Draw images of a shard again, from their rows and the shard's recipe; uint8 [N, R, R, 3].
 
-    Reference path for tests and tools, without the fast path's folding. Not for populations that
-    were made `as_published`, whose style mixing is not in the row.
+    Reference path for tests and tools, without the fast path's folding: a level can differ by one.
+
+    Args:
+        weights: checkpoint of the generator that drew them.
+        path: the shard.
+        ids: only these images; all when None.
+
+    Raises:
+        InputError: the shard does not say how it was drawn, or by another generator.
     """
-    with torch.inference_mode():
+    recipe = read_recipe(path)
+    if recipe is None:
+        raise InputError(
+            f"{path} does not say how its images were drawn; delete it and run snakemake again, or "
+            "leave imported images as they are"
+        )
+    if recipe["generator_sha256"] != _sha256(weights):
+        raise InputError(
+            f"{weights} did not draw the images of {path} (their generator has the checksum "
+            f"{recipe['generator_sha256'][:12]}); give the right checkpoint"
+        )
+    network = load_network(weights, StyleGANGenerator.kind)
+    rows = read_image_shard(path, None, ids)
+
+    @torch.inference_mode()
+    def mapped(z: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
         label = None if labels is None else torch.from_numpy(labels)
-        return to_uint8(network.eval()(torch.from_numpy(z), label))
+        return network.mapping(torch.from_numpy(z), label).numpy()
+
+    if recipe["as_published"]:
+        w = _mixed(mapped, network, recipe, rows.ids, rows.z, rows.labels)
+    else:
+        w = mapped(rows.z, rows.labels)
+    with torch.inference_mode():
+        layers = network.truncate(torch.from_numpy(w), recipe["truncation_psi"], network.num_layers)
+        return to_uint8(network.synthesis(layers))
+
+
+def _sha256(path: str | Path) -> str:
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _labels(seeds: Sequence[int], dim: int) -> np.ndarray | None:
@@ -107,19 +159,28 @@ def _labels(seeds: Sequence[int], dim: int) -> np.ndarray | None:
 
 
 def _mixed(
-    synthesizer: Synthesizer,
-    seed: int,
-    population: str,
-    ids: range,
+    mapped: Callable[[np.ndarray, np.ndarray | None], np.ndarray],
+    network: StyleGANGenerator,
+    recipe: dict[str, Any],
+    ids: np.ndarray,
     z: np.ndarray,
     labels: np.ndarray | None,
 ) -> np.ndarray:
-    """Return w per layer [N, layers, w_dim], mixed per published batch of four image numbers."""
-    network = synthesizer.generator
-    seeds = [derive_seed(seed, "mix", population, index) for index in ids]
-    own, other = synthesizer.map(z, labels), synthesizer.map(latents(seeds, network.z_dim), labels)
+    """Return w per layer [N, layers, w_dim], mixed per published batch of four image numbers.
+
+    Args:
+        mapped: latents and labels to w.
+        network: the generator.
+        recipe: see `generate`.
+        ids: integers [N].
+        z: [N, z_dim].
+        labels: [N, label_dim] or None.
+    """
+    seed, population = recipe["seed"], recipe["population"]
+    seeds = [derive_seed(seed, "mix", population, int(index)) for index in ids]
+    own, other = mapped(z, labels), mapped(latents(seeds, network.z_dim), labels)
     cuts = []
     for index in ids:
-        draw = rng(seed, "mixing", population, index // PUBLISHED_BATCH)
+        draw = rng(seed, "mixing", population, int(index) // PUBLISHED_BATCH)
         cuts.append(mixing_cut(draw, PUBLISHED_MIXING, network.num_layers))
     return mixed_styles(own, other, np.array(cuts), network.num_layers)

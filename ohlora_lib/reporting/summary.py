@@ -90,6 +90,12 @@ def key_figures(
         figures.append(
             Figure("hand labels", f"{attribute}: {answers(attribute)[1]}", "share", ours, share)
         )
+        mistakes = metrics[attribute].get("label_mistakes")
+        if mistakes:
+            wrong = mistakes["missed"] + mistakes["mistaken"]
+            figures.append(
+                Figure("hand labels", f"{attribute}: unlike the annotator's answer", "count", wrong)
+            )
 
     for attribute, report in metrics.items():
         group, theirs = f"{attribute} networks", report.get("published") or {}
@@ -97,6 +103,8 @@ def key_figures(
             ("auroc", "AUROC, mean of the folds"),
             ("loss", "cross-entropy, nats per image"),
             ("accuracy", "accuracy"),
+            ("precision", "precision"),
+            ("recall", "recall"),
             ("f1", "F1"),
         ):
             figures.append(

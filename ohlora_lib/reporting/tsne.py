@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from sklearn.manifold import TSNE
 
-from ohlora_lib.control.vectors import extremes, group_codes, group_name, version_options
+from ohlora_lib.control.vector_groups import extremes, group_codes, group_name, version_options
 from ohlora_lib.reporting.theme import (
     BLUE,
     FAINT,
@@ -41,7 +41,7 @@ def draw_tsne(
     Args:
         path: picture to write.
         samples: see `control.sampling.draw_samples`.
-        version: one of `control.vectors.VERSIONS`.
+        version: one of `control.vector_groups.VERSIONS`.
         rows: how many samples the version uses.
         points: see `plot_tsne`.
         seed: the run's seed.

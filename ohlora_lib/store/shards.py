@@ -2,6 +2,7 @@
 
 The layout is the one the Hugging Face `datasets` library opens as pictures: an image is a nullable
 `struct<bytes: binary, path: string>`, and the schema metadata says so under the key `huggingface`.
+Beside it, under `recipe`, image shards say how their pictures were drawn, as far as a row does not.
 The same rows give the same bytes, however they were batched while writing.
 """
 
@@ -89,9 +90,10 @@ def shard_index(path: str | Path) -> int:
 class ShardWriter:
     """Appends batches of rows to one shard; use through `image_shard` or `segment_shard`."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, recipe: dict[str, Any] | None = None):
         """Prepare a shard at `path`; the first batch opens it and fixes the columns."""
         self._path = path
+        self._recipe = recipe
         self._parquet: pq.ParquetWriter | None = None
         self._pending: list[pa.Table] = []
         self._rows = 0
@@ -167,7 +169,7 @@ class ImageShardWriter(ShardWriter):
         columns["image"] = (_pictures(ids, images), {"_type": "Image"})
         if labels is not None:
             columns["label"] = _vectors(labels, rows)
-        self._append(_table(columns))
+        self._append(_table(columns, self._recipe))
 
 
 class SegmentShardWriter(ShardWriter):
@@ -210,9 +212,16 @@ class SegmentShardWriter(ShardWriter):
 
 
 @contextlib.contextmanager
-def image_shard(path: str | Path) -> Iterator[ImageShardWriter]:
-    """Yield a writer whose `append` adds images; the file appears when the block succeeds."""
-    with _open_shard(path, ImageShardWriter) as writer:
+def image_shard(
+    path: str | Path, recipe: dict[str, Any] | None = None
+) -> Iterator[ImageShardWriter]:
+    """Yield a writer whose `append` adds images; the file appears when the block succeeds.
+
+    Args:
+        path: the shard.
+        recipe: what `read_recipe` returns, as JSON types; None where the images were not drawn.
+    """
+    with _open_shard(path, ImageShardWriter, recipe) as writer:
         yield writer
 
 
@@ -314,6 +323,16 @@ def iter_segments(
         yield _segment_rows([(table, source)])
 
 
+def read_recipe(path: str | Path) -> dict[str, Any] | None:
+    """Return how the images of a shard were drawn, as `image_shard` was told; None if it was not.
+
+    Raises:
+        InputError: the file is missing, damaged or not an image shard.
+    """
+    metadata = _schema(Path(path), "image").metadata or {}
+    return json.loads(metadata[b"recipe"]) if b"recipe" in metadata else None
+
+
 def read_ids(paths: Iterable[str | Path]) -> np.ndarray:
     """Return the ids (int64 [N]) of image or segment shards, in the order of the files.
 
@@ -371,17 +390,21 @@ def _pictures(ids: np.ndarray, images: np.ndarray) -> pa.Array:
     )
 
 
-def _table(columns: dict[str, Column]) -> pa.Table:
+def _table(columns: dict[str, Column], recipe: dict[str, Any] | None = None) -> pa.Table:
     features = {name: feature for name, (_, feature) in columns.items()}
     metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    if recipe is not None:
+        metadata["recipe"] = json.dumps(recipe, sort_keys=True)
     table = pa.table({name: array for name, (array, _) in columns.items()})
     return table.replace_schema_metadata(metadata)
 
 
 @contextlib.contextmanager
-def _open_shard(path: str | Path, writer_class: type[ShardWriter]) -> Iterator[ShardWriter]:
+def _open_shard(
+    path: str | Path, writer_class: type[ShardWriter], recipe: dict[str, Any] | None = None
+) -> Iterator[ShardWriter]:
     with atomic_path(path) as part:
-        writer = writer_class(part)
+        writer = writer_class(part, recipe)
         try:
             yield writer
             writer.close()

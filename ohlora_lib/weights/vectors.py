@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ohlora_lib.control.vectors import VERSIONS, Vectors, group_name, save_vectors
+from ohlora_lib.control.vector_groups import VERSIONS, group_name
+from ohlora_lib.control.vectors import Vectors, save_vectors
 from ohlora_lib.errors import InputError
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.weights.files import sha256_of
