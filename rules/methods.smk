@@ -3,7 +3,7 @@ from dataclasses import asdict
 
 from ohlora_lib.control import DIRECTION_METHODS, RANDOM_LABELS
 from ohlora_lib.judging import JUDGES
-from ohlora_lib.store.samples import CHUNK
+from ohlora_lib.store.layout import CHUNK
 from ohlora_lib.training.finetune.options import check_processes
 from ohlora_lib.training.finetune.versions import version_options
 

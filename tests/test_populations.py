@@ -31,13 +31,13 @@ from ohlora_lib.portraits.renderer import render
 from ohlora_lib.scores import PAIRS
 from ohlora_lib.seeds import derive_seed
 from ohlora_lib.store.faces import face_cut, whole_picture
+from ohlora_lib.store.layout import shard_bounds
 from ohlora_lib.store.shards import (
     ImageRows,
     iter_images,
     iter_segments,
     read_ids,
     read_image_shard,
-    shard_bounds,
     write_image_shard,
     write_segment_shard,
 )
