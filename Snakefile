@@ -30,7 +30,11 @@ include: "rules/compare.smk"
 include: "rules/pretrain.smk"
 
 
+track_scripts()
+
+
 onstart:
+    lock_run()
     require_weights()
 
 
@@ -43,6 +47,8 @@ localrules:
     normalise_scores,
     randomise_label,
     merge_property_cnn,
+    judge_method,
+    draw_control_grids,
     rank_identities,
     draw_identities,
     collect_model,

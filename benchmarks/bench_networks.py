@@ -17,27 +17,31 @@ from ohlora_lib.portraits.renderer import render
 
 ONE_BY_ONE = "module one by one"
 BATCHES = {"cpu": (16,), "cuda": (1, 4, 16, 64, 256, 1024)}  # swept on a GPU
-IMAGES = {"cpu": 64, "cuda": 8192}
+COUNTS = {"cpu": (16, 64, 256, 1024), "cuda": (8192,)}  # images; swept on the CPU
 FEW = 16  # images of the references, which are slow
+OFTEN = 64  # images that are done several times; more of them once
 
 
 def rendering(device: str) -> Iterator[Row]:
     """Yield the time of our renderer; it runs on the CPU only."""
-    parameters = sample_parameters(64, torch.Generator().manual_seed(0))
-    slow = best_of(lambda: [render(row[None], 64) for row in parameters[:FEW]])
-    fast = best_of(lambda: render(parameters, 64))
-    yield Row("rendering", 64, fast, "one by one", slow * 64 / FEW, batch=64)
+    parameters = sample_parameters(max(COUNTS["cpu"]), torch.Generator().manual_seed(0))
+    slow = best_of(lambda: [render(row[None], 64) for row in parameters[:FEW]]) / FEW
+    for count in COUNTS["cpu"]:
+        batches = parameters[:count].split(64)
+        fast = best_of(lambda b=batches: [render(rows, 64) for rows in b], repeats=_repeats(count))
+        yield Row("rendering", count, fast, "one by one", slow * count, batch=64)
 
 
 def synthesis(device: str) -> Iterator[Row]:
     """Yield the time of `Synthesizer`."""
     generator = load_network(WEIGHTS / "generator.safetensors").eval().to(device)
-    z = np.random.default_rng(0).standard_normal((IMAGES[device], generator.z_dim), np.float32)
-    latents = torch.from_numpy(z).to(device)
+    shape = (max(COUNTS[device]), generator.z_dim)
+    z = np.random.default_rng(0).standard_normal(shape, np.float32)
+    latents = torch.from_numpy(z[:FEW]).to(device)
 
-    def fast(batch: int) -> Callable[[], object]:
+    def fast(count: int, batch: int) -> Callable[[], object]:
         drawer = Synthesizer(generator, batch, device)
-        return lambda: drawer.from_z(z)
+        return lambda: drawer.from_z(z[:count])
 
     yield from _rows("synthesis", device, fast, lambda i: generator(latents[i : i + 1]))
 
@@ -45,11 +49,11 @@ def synthesis(device: str) -> Iterator[Row]:
 def segmentation(device: str) -> Iterator[Row]:
     """Yield the time of `ParserSegmenter`."""
     parser = load_network(WEIGHTS / "parser.safetensors").eval().to(device)
-    images = _pictures(IMAGES[device])
+    images = _pictures(max(COUNTS[device]))
 
-    def fast(batch: int) -> Callable[[], object]:
+    def fast(count: int, batch: int) -> Callable[[], object]:
         segmenter = ParserSegmenter(parser, batch, device)
-        return lambda: segmenter.segment(images)
+        return lambda: segmenter.segment(images[:count])
 
     def plain(i: int) -> object:
         return parser.class_maps(to_float(images[i : i + 1], device), MAP_SIDE)
@@ -60,10 +64,10 @@ def segmentation(device: str) -> Iterator[Row]:
 def classifier(device: str) -> Iterator[Row]:
     """Yield the time of `attribute_cnn.predict`; the weights do not matter."""
     network = AttributeCNN("gender", 64).eval().to(device)
-    images = _pictures(IMAGES[device])
+    images = _pictures(max(COUNTS[device]))
 
-    def fast(batch: int) -> Callable[[], object]:
-        return lambda: predict(network, images, batch)
+    def fast(count: int, batch: int) -> Callable[[], object]:
+        return lambda: predict(network, images[:count], batch)
 
     yield from _rows(
         "classifier", device, fast, lambda i: network(to_unit(images[i : i + 1], device))
@@ -73,21 +77,27 @@ def classifier(device: str) -> Iterator[Row]:
 def _rows(
     name: str,
     device: str,
-    fast: Callable[[int], Callable[[], object]],
+    fast: Callable[[int, int], Callable[[], object]],
     plain: Callable[[int], object],
 ) -> Iterator[Row]:
-    """Yield a row per batch size: all images by the fast path, beside a few one by one."""
-    count = IMAGES[device]
+    """Yield a row per number of images and batch size, beside a few images one by one."""
     settle = torch.cuda.synchronize if device == "cuda" else lambda: None
     with FlopCounterMode(display=False) as counter:  # its hooks need gradients
         plain(0)
     with torch.inference_mode():
-        slow = best_of(lambda: [plain(i) for i in range(FEW)], settle=settle) * count / FEW
+        slow = best_of(lambda: [plain(i) for i in range(FEW)], settle=settle) / FEW
         peak = _peak(device, settle)
-        for batch in BATCHES[device]:
-            seconds = best_of(fast(batch), settle=settle)
-            share = counter.get_total_flops() * count / seconds / peak
-            yield Row(name, count, seconds, ONE_BY_ONE, slow, batch, share, _named(device))
+        for count in COUNTS[device]:
+            repeats = 3 if device == "cuda" else _repeats(count)
+            for batch in BATCHES[device]:
+                seconds = best_of(fast(count, batch), repeats, settle)
+                share = counter.get_total_flops() * count / seconds / peak
+                named = _named(device)
+                yield Row(name, count, seconds, ONE_BY_ONE, slow * count, batch, share, named)
+
+
+def _repeats(count: int) -> int:
+    return 3 if count <= OFTEN else 1
 
 
 def _peak(device: str, settle: Callable[[], object]) -> float:

@@ -1,14 +1,20 @@
-"""One training step of every fine-tune, beside drawing the same faces without learning."""
+"""One training step of every network, beside the same pictures without learning."""
 
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
 
 from benchmarks.common import WEIGHTS, Row, best_of
+from ohlora_lib.control.directions import Directions
+from ohlora_lib.control.trained import TrainingOptions, train_directions
 from ohlora_lib.networks import load_network
 from ohlora_lib.networks.attribute_cnn import AttributeCNN
+from ohlora_lib.networks.pixels import to_unit
 from ohlora_lib.networks.property_cnn import PropertyCNN
+from ohlora_lib.scores import CONTROLLED
+from ohlora_lib.training.classifier import ClassifierOptions, FoldData, train_fold
 from ohlora_lib.training.finetune.conditioning import conditional_generator
 from ohlora_lib.training.finetune.drawing import draw_faces
 from ohlora_lib.training.finetune.faces import Faces
@@ -16,12 +22,122 @@ from ohlora_lib.training.finetune.job import make_objective
 from ohlora_lib.training.finetune.objective import Material
 from ohlora_lib.training.finetune.options import FinetuneOptions
 from ohlora_lib.training.finetune.versions import VERSIONS, version_options
+from ohlora_lib.training.property_cnn import PropertyOptions, train_property_cnn
+
+BATCHES = 16  # an epoch, of the networks that are timed by epochs
+HELD_OUT = 8  # pictures
 
 
 def training(device: str) -> Iterator[Row]:
-    """Yield the time of a step per version; n is its batch."""
+    """Yield the time of a step per network; n is its batch."""
+    yield from _finetunes(device)
+    yield _property_cnn(device)
+    yield _attribute_cnn(device)
+    yield _directions(device)
+
+
+def _property_cnn(device: str) -> Row:
+    batch = PropertyOptions().batch
+    network = PropertyCNN(64).eval().to(device)
+    images, rows = _pictures(batch)
+    scores = np.random.default_rng(0).standard_normal((len(images), len(network.outputs)))
+
+    def train(epochs: int) -> None:
+        options = PropertyOptions(epochs=epochs, patience=epochs)
+        with tempfile.TemporaryDirectory() as state:
+            train_property_cnn(images, scores, *rows, options, 0, state, device=device)
+
+    def forward() -> None:
+        network(2 * to_unit(images[:batch], device) - 1)
+
+    return _marginal("property_cnn", batch, train, 1, BATCHES, forward, device)
+
+
+def _attribute_cnn(device: str) -> Row:
+    batch = ClassifierOptions().batch
+    network = AttributeCNN("gender", 64).eval().to(device)
+    images, rows = _pictures(batch)
+    data = FoldData(images, np.arange(len(images)) % 2, *rows)
+
+    def train(epochs: int) -> None:
+        options = ClassifierOptions(max_epochs=epochs, patience=epochs, max_loss=np.inf)
+        train_fold("gender", data, options, seed=0, device=device)
+
+    def forward() -> None:
+        network(to_unit(images[:batch], device))
+
+    return _marginal("attribute_cnn", batch, train, 1, BATCHES, forward, device)
+
+
+def _directions(device: str) -> Row:
+    """Return the time of a step; the weights of the readers do not matter."""
+    batch, draw = TrainingOptions().batch, np.random.default_rng(0)
+    generator = load_network(WEIGHTS / "generator.safetensors").to(device)
+    reader = PropertyCNN(generator.resolution).to(device)
+    layers, width = generator.num_layers, generator.w_dim
+    few = len(CONTROLLED)
+    steps = draw.standard_normal((layers, few, width)).astype(np.float32)
+    parts = [np.zeros((few, width)), np.zeros(few), np.zeros(width), np.eye(width)]
+    start = Directions(steps, *(part.astype(np.float32) for part in parts))
+    w = draw.standard_normal((64, width)).astype(np.float32)
+    spread = np.ones(len(reader.outputs))
+    faces = torch.from_numpy(w[:batch]).to(device)
+
+    def train(steps: int) -> None:
+        options = TrainingOptions(steps=steps)
+        with tempfile.TemporaryDirectory() as state:
+            train_directions(generator, reader, [], start, w, spread, options, 0, state, device)
+
+    def forward() -> None:
+        reader(generator.synthesis(faces[:, None].expand(-1, layers, -1)))
+
+    return _marginal("directions_trained", batch, train, 4, 1, forward, device)
+
+
+def _marginal(
+    name: str,
+    batch: int,
+    train: Callable[[int], None],
+    few: int,
+    steps_each: int,
+    forward: Callable[[], None],
+    device: str,
+) -> Row:
+    """Return the time of a step of a training: what one three times as long takes longer.
+
+    Args:
+        name: of what is trained.
+        batch: pictures a step.
+        train: trains for so many epochs (or steps).
+        few: epochs (or steps) of the shorter training.
+        steps_each: steps of an epoch.
+        forward: one pass without learning, the reference.
+        device: torch device name.
+    """
     settle = torch.cuda.synchronize if device == "cuda" else lambda: None
-    named = torch.cuda.get_device_name() if device == "cuda" else device
+    short, long = (best_of(lambda n=n: train(n), settle=settle) for n in (few, 3 * few))
+    seconds = (long - short) / (2 * few * steps_each)
+    with torch.no_grad():
+        plain = best_of(forward, settle=settle)
+    return Row(f"step_{name}", batch, seconds, "forward pass", plain, batch, device=_named(device))
+
+
+def _pictures(batch: int) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+    """Return noise, and its rows to learn from and to judge by."""
+    count = BATCHES * batch
+    images = np.random.default_rng(0).integers(
+        0, 256, (count + HELD_OUT, 64, 64, 3), dtype=np.uint8
+    )
+    return images, (np.arange(count), np.arange(count, count + HELD_OUT))
+
+
+def _named(device: str) -> str:
+    return torch.cuda.get_device_name() if device == "cuda" else device
+
+
+def _finetunes(device: str) -> Iterator[Row]:
+    """Yield the time of a step per version."""
+    settle = torch.cuda.synchronize if device == "cuda" else lambda: None
     for version in VERSIONS:
         # without the warm-up, in which the generator rests
         options = version_options(version, "corrected", {"warmup": 0})
@@ -43,7 +159,7 @@ def training(device: str) -> Iterator[Row]:
             "forward pass",
             best_of(forward, settle=settle),
             batch=options.batch,
-            device=named,
+            device=_named(device),
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import jsonschema
 import yaml
 
+from ohlora_lib.documents import load_yaml
 from ohlora_lib.errors import InputError
 
 Place = tuple[str | int, ...]  # the keys that lead to a value
@@ -40,7 +41,7 @@ def load_schema(path: str | Path) -> dict[str, Any]:
         InputError: the file is missing, not YAML or not a schema.
     """
     try:
-        schema = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        schema = load_yaml(Path(path).read_text(encoding="utf-8"))
         jsonschema.Draft202012Validator.check_schema(schema)
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; restore it from the repository") from None

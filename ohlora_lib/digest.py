@@ -1,4 +1,4 @@
-"""Which library modules a job depends on, and a hash of what they do.
+"""Which library modules a job depends on, and a hash of what they and its script do.
 
 Snakemake does not track imported code; a rule that carries `code_digest("ohlora_lib.the.module")`
 as a param reruns when that module or anything it imports changes, and not when a comment or
@@ -6,12 +6,17 @@ docstring does.
 """
 
 import ast
+import contextlib
 import functools
 import hashlib
-from collections.abc import Iterator
+import json
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from ohlora_lib.errors import InputError
+from ohlora_lib.store.atomic import atomic_path
 
 ROOT = Path(__file__).parent  # the package folder; its parent is where module names start
 
@@ -72,6 +77,71 @@ def code_digest(*modules: str, root: Path = ROOT) -> str:
     return digest.hexdigest()[:12]
 
 
+def source_digest(file: Path) -> str:
+    """Return 12 hexadecimal digits that change with the code of one file, as `code_digest` does.
+
+    What the file imports does not count.
+
+    Raises:
+        InputError: the file cannot be parsed.
+    """
+    return _parsed(file).digest[:12]
+
+
+def load_parsed(cache: Path) -> None:
+    """Take what earlier calls of `keep_parsed` wrote, as far as there is any: parsing is slow."""
+    with contextlib.suppress(OSError, ValueError):
+        known = json.loads(cache.read_text(encoding="utf-8"))
+        _known.update({key: Parsed(digest, imports) for key, (digest, imports) in known.items()})
+
+
+def keep_parsed(cache: Path) -> None:
+    """Write what is known of the files that were looked at, unless it was known before.
+
+    Where it cannot be written, the next start takes longer.
+    """
+    if not _used.keys() <= _known.keys():
+        with contextlib.suppress(OSError), atomic_path(cache) as part:
+            part.write_text(json.dumps(_used), encoding="utf-8")
+
+
+class Parsed(NamedTuple):
+    """What a file's syntax tree says; JSON keeps it, with lists for tuples."""
+
+    digest: str  # of the tree without docstrings
+    imports: Sequence[Sequence]  # per statement: line, level, module or None, names
+
+
+_known: dict[str, Parsed] = {}  # by the hash of a file's contents and the version of Python
+_used: dict[str, Parsed] = {}
+
+
+def _parsed(file: Path) -> Parsed:
+    raw = file.read_bytes()
+    key = hashlib.sha256(sys.version.encode() + raw).hexdigest()
+    if key not in _used:
+        _used[key] = _known.get(key) or _parse(file, raw)
+    return _used[key]
+
+
+def _parse(file: Path, raw: bytes) -> Parsed:
+    try:
+        tree = ast.parse(raw, str(file))
+    except SyntaxError as error:
+        raise InputError(
+            f"{file}, line {error.lineno}: {error.msg}; correct the Python code"
+        ) from error
+    imports = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imports += [(node.lineno, 0, alias.name, []) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [alias.name for alias in node.names]
+            imports.append((node.lineno, node.level, node.module, names))
+    _drop_docstrings(tree)
+    return Parsed(hashlib.sha256(ast.dump(tree).encode()).hexdigest(), imports)
+
+
 def _source(module: str, root: Path) -> Path | None:
     """Return the file of a module of our package, or None where there is none."""
     path = root.parent.joinpath(*module.split("."))
@@ -85,46 +155,34 @@ def _source(module: str, root: Path) -> Path | None:
 def _facts(module: str, root: Path) -> tuple[str, tuple[str, ...]]:
     """Return the hash of a module's syntax tree and the modules it runs directly."""
     file = _source(module, root)
-    try:
-        tree = ast.parse(file.read_text(encoding="utf-8"), str(file))
-    except SyntaxError as error:
-        raise InputError(
-            f"{file}, line {error.lineno}: {error.msg}; correct the Python code"
-        ) from error
+    parsed = _parsed(file)
     imports = {parent for parent in (module.rpartition(".")[0],) if parent}
-    for node in ast.walk(tree):
-        for name in _targets(node, module, file, root):
-            imports.add(name)
-    _drop_docstrings(tree)
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tuple(sorted(imports))
+    for line, level, name, names in parsed.imports:
+        imports |= set(_targets((level, name, names), f"{file}, line {line}", module, file, root))
+    return parsed.digest, tuple(sorted(imports))
 
 
-def _targets(node: ast.AST, module: str, file: Path, root: Path) -> Iterator[str]:
+def _targets(
+    statement: tuple[int, str | None, Sequence[str]],
+    place: str,
+    module: str,
+    file: Path,
+    root: Path,
+) -> Iterator[str]:
     """Yield the modules of our package that one import statement names."""
-    if isinstance(node, ast.Import):
-        for alias in node.names:
-            if alias.name.split(".")[0] == root.name:
-                yield _existing(alias.name, node, file, root)
-    elif isinstance(node, ast.ImportFrom):
-        base = node.module or ""
-        if node.level:
-            package = module.split(".") if file.name == "__init__.py" else module.split(".")[:-1]
-            package = package[: len(package) - node.level + 1]
-            base = ".".join([*package, *([node.module] if node.module else [])])
-        if base.split(".")[0] != root.name:
-            return
-        yield _existing(base, node, file, root)
-        for alias in node.names:  # a submodule, or a name inside the module
-            if _source(f"{base}.{alias.name}", root) is not None:
-                yield f"{base}.{alias.name}"
-
-
-def _existing(module: str, node: ast.AST, file: Path, root: Path) -> str:
-    if _source(module, root) is None:
-        raise InputError(
-            f"{file}, line {node.lineno}: there is no library module {module}; correct the import"
-        )
-    return module
+    level, base, names = statement
+    if level:
+        package = module.split(".") if file.name == "__init__.py" else module.split(".")[:-1]
+        package = package[: len(package) - level + 1]
+        base = ".".join([*package, *([base] if base else [])])
+    if base.split(".")[0] != root.name:
+        return
+    if _source(base, root) is None:
+        raise InputError(f"{place}: there is no library module {base}; correct the import")
+    yield base
+    for name in names:  # a submodule, or a name inside the module
+        if _source(f"{base}.{name}", root) is not None:
+            yield f"{base}.{name}"
 
 
 def _drop_docstrings(tree: ast.Module) -> None:

@@ -1,5 +1,8 @@
 """The one exception for bad input: configuration, tables, shards, checkpoints, labels."""
 
+import shlex
+from pathlib import Path
+
 
 class InputError(Exception):
     """Something a user supplied is wrong.
@@ -7,3 +10,11 @@ class InputError(Exception):
     The message is one sentence that names the file, the place in it, and what to do about it.
     Command lines and workflow scripts print it without a traceback and exit with a non-zero status.
     """
+
+
+def rebuild(path: str | Path) -> str:
+    """Return, for a message, how a damaged file of a run is made again.
+
+    The run's own command makes it: another one would lack its overlays.
+    """
+    return f"delete it (rm {shlex.quote(str(path))}) and run snakemake again, as before"

@@ -1,4 +1,5 @@
 # Helpers for all stages: the checked configuration, code digests, paths and wildcards.
+import fcntl
 import hashlib
 import os
 import re
@@ -11,12 +12,13 @@ sys.path.insert(0, workflow.basedir)
 from ohlora_lib.configuration import validate_config
 from ohlora_lib.control.configured import method_problems
 from ohlora_lib.digest import code_digest as library_digest
+from ohlora_lib.digest import keep_parsed, load_parsed, source_digest
 from ohlora_lib.errors import InputError
 from ohlora_lib.provenance import commit, environment
 from ohlora_lib.scores import ALGORITHMS, PROPERTIES
 from ohlora_lib.weights.entries import FOLDER
 from ohlora_lib.weights.registry import find_part, load_registry
-from ohlora_lib.store.shards import shard_bounds, shard_name
+from ohlora_lib.store.layout import shard_bounds, shard_name
 
 
 def check_config():
@@ -38,10 +40,32 @@ def check_results():
         sys.exit(f"error: {folder} cannot be written to; make {existing} writable")
 
 
+def lock_run():
+    """Stop where another run works in the same folder, in one sentence; ours is locked till we end.
+
+    Snakemake's own lock, which the profiles switch off, outlives a SIGKILL; this one does not.
+    """
+    folder = Path(result(""))
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)  # never closed
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.exit(f"error: another run of snakemake works in {folder}; wait for it or end it")
+    except OSError:
+        print(f"{folder} is on a file system without locks: start no second run in it")
+
+
 def remove_unfinished():
-    """Delete what killed jobs had begun to write (ohlora_lib/store/atomic.py)."""
-    for path in Path(config["results"]).rglob(".part-*"):
-        path.unlink(missing_ok=True)
+    """Delete what killed jobs had begun to write (ohlora_lib/store/atomic.py).
+
+    Only beside this run's own files: another run, in a folder of its own, may be writing just now.
+    """
+    written = {Path(file).parent for job in workflow.dag.jobs for file in job.output}
+    own = [folder for folder in written if folder.is_relative_to(result(""))]
+    parts = [part for folder in own for part in folder.glob(".part-*")]
+    for part in [*parts, *Path(result("state")).rglob(".part-*")]:  # no rule declares states
+        part.unlink(missing_ok=True)
 
 
 def code_digest(*modules):
@@ -50,6 +74,18 @@ def code_digest(*modules):
         return library_digest(*modules)
     except InputError as error:
         sys.exit(f"error: {error}")
+
+
+def track_scripts():
+    """Give every rule, as a param, a hash of its script: times of scripts say nothing after a copy.
+
+    Snakemake's own comparison is by time and is switched off in the profiles (rerun-triggers).
+    """
+    for each in workflow.rules:
+        if each.script:
+            script = Path(workflow.basedir, "workflow_scripts", Path(each.script).name)
+            each.set_params(script=source_digest(script))
+    keep_parsed(PARSED)
 
 
 def result(path):
@@ -86,7 +122,8 @@ def comparison(folder, suffix):
 
 def compared_files(wildcards):
     """Input function: what a comparison reads, as far as it is there."""
-    names = ("config.yaml", "run.json", "leaderboard.csv", "finetune/*/train_log.csv")
+    names = ("config.yaml", "run.json", "leaderboard.csv")
+    names += ("finetune/*/train_log.csv", "*_cnn/train_log.csv")
     folders = [Path(config["results"], run) for run in (config["runs"] or "").split(",") if run]
     return sorted(str(file) for folder in folders for name in names for file in folder.glob(name))
 
@@ -408,6 +445,8 @@ def any_of(names):
     return "|".join(names)
 
 
+PARSED = Path(".snakemake/ohlora-parsed.json")  # what the library's syntax trees say
+load_parsed(PARSED)
 check_config()
 check_results()
 WEIGHTS = registry()

@@ -5,7 +5,7 @@ for part, paths in scattered("generate", "images").items():
 
     rule:
         name:
-            f"generate_images{part}".replace("{shard}", "shard")
+            f"generate_images{part}".replace("_{shard}", "")
         input:
             weights=generator_weights,
         output:
@@ -33,25 +33,28 @@ for part, paths in scattered("generate", "images").items():
             "../workflow_scripts/generate_images.py"
 
 
-rule import_images:
-    output:
-        shards=shards("{population}", "images"),
-    log:
-        result("logs/import_images/{population}.log"),
-    benchmark:
-        result("benchmarks/import_images/{population}.tsv")
-    wildcard_constraints:
-        population=any_of(imported_populations()) or "none",
-    priority: LONGEST_PATH
-    conda:
-        "../envs/report.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime="1h",
-    params:
-        recipe=import_recipe,
-        pictures=picture_listing,  # thousands of files: too many to be inputs
-        code=code_digest("ohlora_lib.populations.import_images"),
-    script:
-        "../workflow_scripts/import_images.py"
+# without need of it, Snakemake would look through all its shards for each that is an input
+if imported_populations():
+
+    rule import_images:
+        output:
+            shards=shards("{population}", "images"),
+        log:
+            result("logs/import_images/{population}.log"),
+        benchmark:
+            result("benchmarks/import_images/{population}.tsv")
+        wildcard_constraints:
+            population=any_of(imported_populations()),
+        priority: LONGEST_PATH
+        conda:
+            "../envs/report.yaml"
+        threads: 1
+        resources:
+            mem_mb=1000,
+            runtime="1h",
+        params:
+            recipe=import_recipe,
+            pictures=picture_listing,  # thousands of files: too many to be inputs
+            code=code_digest("ohlora_lib.populations.import_images"),
+        script:
+            "../workflow_scripts/import_images.py"

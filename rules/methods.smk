@@ -3,7 +3,7 @@ from dataclasses import asdict
 
 from ohlora_lib.control import DIRECTION_METHODS, RANDOM_LABELS, configured
 from ohlora_lib.judging import JUDGES
-from ohlora_lib.store.samples import CHUNK
+from ohlora_lib.store.layout import CHUNK
 
 
 def reader_options(network):

@@ -5,7 +5,7 @@ for part, paths in scattered("segment", "segments").items():
 
     rule:
         name:
-            f"segment_images{part}".replace("{shard}", "shard")
+            f"segment_images{part}".replace("_{shard}", "")
         input:
             unpack(segmenter_weights),
             images=segmented_images,
@@ -27,6 +27,6 @@ for part, paths in scattered("segment", "segments").items():
         params:
             kind=lookup(dpath="domain/segmenter/kind", within=config),
             batch=lookup(dpath="domain/segmenter/batch", within=config),
-            code=segmenter_code("ohlora_lib.populations.segment"),
+            code=segmenter_code("ohlora_lib.populations.segment", "ohlora_lib.store.layout"),
         script:
             "../workflow_scripts/segment_images.py"

@@ -70,6 +70,15 @@ def test_the_same_runs_give_the_same_page(results):
     assert page_of(results) == page_of(results)
 
 
+def test_the_networks_that_read_scores_have_curves_too(results):
+    for gain, name in enumerate(("plain", "longer")):
+        losses = {"epoch": [1, 2], "loss": [1.0, 0.5 + gain], "corr_eyes": [0.1, 0.2]}
+        write_table(results / name / "property_cnn/train_log.csv", pd.DataFrame(losses))
+    page = page_of(results)
+    assert page.count("data:image/png;base64,") == 2
+    assert 'alt="Training of property_cnn in both runs"' in page
+
+
 def test_runs_that_agree_are_said_to(tmp_path):
     make_run(tmp_path, "a")
     make_run(tmp_path, "b")

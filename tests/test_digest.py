@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ohlora_lib import digest
-from ohlora_lib.digest import code_digest, import_closure
+from ohlora_lib.digest import code_digest, import_closure, keep_parsed, load_parsed, source_digest
 from ohlora_lib.errors import InputError
 
 FILES = {
@@ -90,6 +90,48 @@ def test_digest_changes_with_the_code_only(package, name, text, changed):
     assert {key for key in modules if before[key] != after[key]} == changed
 
 
+def test_the_digest_of_a_file_changes_with_its_code_only(package):
+    file = package / "scores/eyes.py"
+    before = source_digest(file)
+    file.write_text('"""Eyes."""\n# so\n' + FILES["scores/eyes.py"])
+    edit(package, "store/tables.py", "y = 2\n")
+    assert source_digest(file) == before
+    file.write_text(FILES["scores/eyes.py"] + "x = 1\n")
+    assert source_digest(file) != before
+    file.write_text("def (\n")
+    with pytest.raises(InputError, match=r"eyes\.py, line 1"):
+        source_digest(file)
+
+
+def test_what_was_parsed_is_kept_and_found_by_content(package, tmp_path, monkeypatch):
+    def forget() -> None:
+        for memory in (digest._known, digest._used):
+            memory.clear()
+        digest._facts.cache_clear()
+
+    forget()
+    cache = tmp_path / "parsed.json"
+    load_parsed(cache)  # not there yet
+    before = code_digest("pkg.reporting.page", root=package)
+    keep_parsed(cache)
+    forget()
+    with monkeypatch.context() as patch:
+        patch.setattr(digest.ast, "parse", lambda *_: pytest.fail("parsed again"))
+        load_parsed(cache)
+        assert code_digest("pkg.reporting.page", root=package) == before
+        written = cache.stat().st_mtime_ns
+        keep_parsed(cache)
+        assert cache.stat().st_mtime_ns == written
+    forget()
+    load_parsed(cache)
+    edit(package, "scores/common.py", "LIMIT = 4\n")
+    assert code_digest("pkg.reporting.page", root=package) != before
+    forget()
+    cache.write_text("[")
+    load_parsed(cache)
+    assert digest._known == {}
+
+
 def test_several_modules_in_any_order(package):
     both = code_digest("pkg.scores.eyes", "pkg.scores.mouth", root=package)
     assert both == code_digest("pkg.scores.mouth", "pkg.scores.eyes", root=package)
@@ -118,4 +160,6 @@ def test_own_package():
         "ohlora_lib",
         "ohlora_lib.digest",
         "ohlora_lib.errors",
+        "ohlora_lib.store",
+        "ohlora_lib.store.atomic",
     ]

@@ -30,7 +30,6 @@ from ohlora_lib.control.layers import layer_effects, layer_strengths
 from ohlora_lib.control.linear import Moments, fit_linear, moments
 from ohlora_lib.control.models import PARTS, open_model
 from ohlora_lib.control.sampling import (
-    CHUNK,
     draw_samples,
     log_odds,
     map_latents,
@@ -49,6 +48,7 @@ from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.store import samples
 from ohlora_lib.store.checkpoints import read_checkpoint, save_checkpoint
+from ohlora_lib.store.layout import CHUNK
 from ohlora_lib.store.samples import iter_samples, join_samples, read_samples, samples_writer
 from ohlora_lib.store.tables import read_json, write_json
 from ohlora_lib.training.state import tensors_digest

@@ -32,6 +32,7 @@ from ohlora_lib.portraits.renderer import render
 from ohlora_lib.scores import PAIRS
 from ohlora_lib.seeds import derive_seed
 from ohlora_lib.store.faces import face_cut, whole_picture
+from ohlora_lib.store.layout import shard_bounds
 from ohlora_lib.store.shards import (
     ImageRows,
     iter_images,
@@ -39,7 +40,6 @@ from ohlora_lib.store.shards import (
     read_ids,
     read_image_shard,
     read_recipe,
-    shard_bounds,
     write_image_shard,
     write_segment_shard,
 )

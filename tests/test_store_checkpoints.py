@@ -71,6 +71,32 @@ def test_every_truncation_is_an_input_error(tmp_path):
             read_checkpoint(path)
 
 
+def test_a_changed_byte_is_an_input_error_wherever_it_matters(tmp_path):
+    path = tmp_path / "m.safetensors"
+    save_checkpoint(path, tensors(), "toy", CONFIG)
+    raw, whole = path.read_bytes(), read_checkpoint(path)
+    harmless = 0  # such as the name of the checksum: the contents are right then
+    for place in range(len(raw)):
+        path.write_bytes(raw[:place] + bytes([raw[place] ^ 1]) + raw[place + 1 :])
+        try:
+            found = read_checkpoint(path)
+        except InputError:
+            continue
+        harmless += 1
+        assert (found.kind, found.config) == (whole.kind, whole.config)
+        assert all(torch.equal(found.tensors[name], whole.tensors[name]) for name in whole.tensors)
+    assert harmless < 80
+    path.write_bytes(raw[:-1] + bytes([raw[-1] ^ 1]))
+    with pytest.raises(InputError, match=r"m\.safetensors is damaged: its checksum .* \(rm "):
+        read_checkpoint(path)
+
+
+def test_a_checkpoint_without_a_checksum_is_read(tmp_path):
+    path = tmp_path / "m.safetensors"
+    save_file({"a": torch.ones(2)}, path, {"kind": "toy", "config": "{}"})
+    assert read_checkpoint(path).tensors["a"].tolist() == [1.0, 1.0]
+
+
 def test_files_that_are_something_else(tmp_path):
     path = tmp_path / "m.safetensors"
     with pytest.raises(InputError, match="does not exist"):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ohlora_lib.errors import InputError
 from ohlora_lib.store import shards
+from ohlora_lib.store.layout import shard_bounds
 from ohlora_lib.store.shards import (
     image_shard,
     iter_images,
@@ -20,7 +21,6 @@ from ohlora_lib.store.shards import (
     read_recipe,
     read_segment_shard,
     segment_shard,
-    shard_bounds,
     write_image_shard,
     write_segment_shard,
 )

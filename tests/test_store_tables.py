@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 
 from ohlora_lib.errors import InputError
 from ohlora_lib.store.atomic import atomic_path
-from ohlora_lib.store.tables import read_json, read_table, write_json, write_table
+from ohlora_lib.store.tables import (
+    counted_rows,
+    read_json,
+    read_table,
+    write_json,
+    write_table,
+)
 
 
 def test_atomic_path_replaces_on_success_only(tmp_path):
@@ -74,6 +80,35 @@ def test_table_columns_and_errors(tmp_path):
         read_table(tmp_path / "ragged.csv")
     with pytest.raises(ValueError, match=r"\.parquet or \.csv"):
         read_table(tmp_path / "t.xlsx")
+
+
+def test_a_csv_that_was_cut_is_an_input_error(tmp_path):
+    path = tmp_path / "scores.csv"
+    write_table(path, pd.DataFrame({"id": [1, 2, 3], "eyes_score": [0.25, -1.5, 2.75]}))
+    raw = path.read_bytes()
+    path.write_bytes(raw[:-2])  # inside the last number
+    with pytest.raises(InputError, match=r"scores\.csv is cut off.* \(rm \S+/scores\.csv\)"):
+        read_table(path)
+    path.write_bytes(raw[: raw[:-1].rindex(b"\n") + 1])  # at the end of a row
+    assert counted_rows(path) is None and len(read_table(path)) == 2
+    write_json(path.with_suffix(".json"), {"eyes": {"count": 3, "mean": 0.0}})
+    with pytest.raises(InputError, match=r"scores\.csv has 2 rows where 3 belong"):
+        read_table(path, rows=counted_rows(path))
+    path.write_bytes(raw)
+    assert len(read_table(path, rows=counted_rows(path))) == 3
+    write_json(path.with_suffix(".json"), {"eyes": 3})
+    with pytest.raises(InputError, match=r"scores\.json counts no scores"):
+        counted_rows(path)
+
+
+def test_a_changed_byte_of_a_parquet_table_is_an_input_error(tmp_path):
+    path = tmp_path / "t.parquet"
+    write_table(path, pd.DataFrame({"id": [1, 2], "a": [0.5, 1.5]}))
+    raw = path.read_bytes()
+    place = raw.index(np.float64(1.5).tobytes())
+    path.write_bytes(raw[:place] + b"\x01" + raw[place + 1 :])
+    with pytest.raises(InputError, match=r"t\.parquet is not a readable Parquet table"):
+        read_table(path)
 
 
 def test_json(tmp_path):

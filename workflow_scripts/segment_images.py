@@ -6,7 +6,7 @@ start_job(snakemake.log[0], snakemake.threads, snakemake.resources.gpu)
 
 from ohlora_lib.networks.device import default_device
 from ohlora_lib.populations.segment import segment
-from ohlora_lib.store.shards import shard_index
+from ohlora_lib.store.layout import shard_index
 
 images = {shard_index(path): path for path in snakemake.input.images}
 segment(

@@ -14,7 +14,8 @@ from ohlora_lib.networks.inference import Synthesizer
 from ohlora_lib.networks.property_cnn import PropertyCNN, predict
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 from ohlora_lib.seeds import rng
-from ohlora_lib.store.samples import CHUNK, part_bounds, samples_writer
+from ohlora_lib.store.layout import CHUNK, part_bounds
+from ohlora_lib.store.samples import samples_writer
 
 LEAST = 1e-4  # a probability is kept this far from 0 and 1, so that its log odds stay finite
 

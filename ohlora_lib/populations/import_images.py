@@ -8,7 +8,8 @@ from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from ohlora_lib.errors import InputError
-from ohlora_lib.store.shards import image_shard, shard_bounds
+from ohlora_lib.store.layout import shard_bounds
+from ohlora_lib.store.shards import image_shard
 
 ROWS = 256  # pictures held at once
 FORMATS = ("PNG", "JPEG")

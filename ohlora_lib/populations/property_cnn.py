@@ -12,7 +12,7 @@ from ohlora_lib.networks.property_cnn import OUTPUTS, HairstyleCNN, PropertyCNN,
 from ohlora_lib.scores.regions import HAIR
 from ohlora_lib.seeds import derive_seed
 from ohlora_lib.store.shards import iter_images, iter_segments
-from ohlora_lib.store.tables import REBUILD, read_table, write_json, write_table
+from ohlora_lib.store.tables import REBUILD, counted_rows, read_table, write_json, write_table
 from ohlora_lib.training import property_cnn
 from ohlora_lib.training.distributed import Ranks
 from ohlora_lib.training.property_cnn import PropertyOptions, agreement
@@ -243,7 +243,7 @@ def read_scores(path: str | Path, names: Sequence[str]) -> tuple[np.ndarray, np.
             number.
     """
     columns = _columns(names)
-    table = read_table(path, ["id", *columns]).sort_values("id")
+    table = read_table(path, ["id", *columns], counted_rows(path)).sort_values("id")
     twice = table["id"][table["id"].duplicated()]
     if len(twice):
         raise InputError(f"{path} has the id {twice.iloc[0]} twice; {REBUILD}")

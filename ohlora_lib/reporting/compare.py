@@ -16,6 +16,7 @@ from ohlora_lib.store.tables import REBUILD, read_json, read_table
 
 PLACES = ("run", "results")  # keys that name a run rather than change it
 UNSET = "–"
+LOGS = ("finetune/*/train_log.csv", "*_cnn/train_log.csv")  # in a run's folder
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Run:
         config: the resolved configuration.
         commit: see `provenance.commit`.
         environment: version by package.
-        logs: training log by fine-tune.
+        logs: training log by fine-tune, and by network that reads scores.
     """
 
     name: str
@@ -81,7 +82,7 @@ def read_run(results: Path, name: str) -> Run:
         raise InputError(f"{folder / 'run.json'} lacks commit or environment; {REBUILD}")
     needed = ["rank", "method", "judge", "score", "broken", *(column.name for column in COLUMNS)]
     read_table(folder / "leaderboard.csv", needed)  # names what is missing
-    logs = sorted(folder.glob("finetune/*/train_log.csv"))
+    logs = sorted(path for pattern in LOGS for path in folder.glob(pattern))
     return Run(
         name=name,
         leaderboard=read_table(folder / "leaderboard.csv"),

@@ -225,7 +225,7 @@ def _changes(a: "Run", b: "Run", changes: Sequence[tuple[str, str, str]]) -> str
 def _curves(a: "Run", b: "Run") -> str:
     common = [name for name in a.logs if name in b.logs]
     if not common:
-        return "<p>No fine-tune was trained in both runs.</p>"
+        return "<p>No network was trained in both runs.</p>"
     figures = []
     with tempfile.TemporaryDirectory() as folder:
         for name in common:
@@ -237,7 +237,8 @@ def _curves(a: "Run", b: "Run") -> str:
     lone = sorted(set(a.logs) ^ set(b.logs))
     rest = f'<p class="muted">In one run only: {escape(", ".join(lone))}.</p>' if lone else ""
     return (
-        f"<p>Every fine-tune of both runs: {_name(a, 'a')} and {_name(b, 'b')}.</p>"
+        "<p>Every fine-tune, and every network that reads scores, of both runs: "
+        f"{_name(a, 'a')} and {_name(b, 'b')}.</p>"
         f"{''.join(figures)}{rest}"
     )
 

@@ -1,5 +1,6 @@
 """Model checkpoints: safetensors files whose metadata say how to build the model."""
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import safetensors.torch
 import torch
 
-from ohlora_lib.errors import InputError
+from ohlora_lib.errors import InputError, rebuild
 from ohlora_lib.store.atomic import atomic_path
 
 SIGNATURES = {  # how files that are not checkpoints begin
@@ -38,7 +39,7 @@ def save_checkpoint(
     config: dict[str, Any],
     provenance: dict[str, Any] | None = None,
 ) -> None:
-    """Write a checkpoint atomically; the same contents give the same bytes.
+    """Write a checkpoint atomically, with a checksum; the same contents give the same bytes.
 
     Args:
         path: a .safetensors file.
@@ -55,20 +56,21 @@ def save_checkpoint(
         key: json.dumps(value, sort_keys=True) for key, value in texts.items()
     }
     raw = safetensors.torch.save(copies, metadata)
-    # the library writes metadata in the random order of a hash map: sort the header
     length = int.from_bytes(raw[:8], "little")
-    header = json.dumps(
-        json.loads(raw[8 : 8 + length]), sort_keys=True, separators=(",", ":")
-    ).encode()
+    described, data = json.loads(raw[8 : 8 + length]), memoryview(raw)[8 + length :]
+    digest = hashlib.sha256(_header(described))
+    digest.update(data)
+    described["__metadata__"]["sha256"] = digest.hexdigest()
+    header = _header(described)
     header += b" " * (-len(header) % 8)
     with atomic_path(path) as part, part.open("wb") as file:
         file.write(len(header).to_bytes(8, "little"))
         file.write(header)
-        file.write(memoryview(raw)[8 + length :])
+        file.write(data)
 
 
 def read_checkpoint(path: str | Path, kind: str | None = None) -> Checkpoint:
-    """Read a checkpoint written by `save_checkpoint`.
+    """Read a checkpoint written by `save_checkpoint`; its checksum is compared where it has one.
 
     Args:
         path: the file.
@@ -82,7 +84,7 @@ def read_checkpoint(path: str | Path, kind: str | None = None) -> Checkpoint:
         raise InputError(f"{path} does not exist; run snakemake to make it or correct the path")
     with path.open("rb") as file:
         start = file.read(64)
-    remedy = "supply the right file, or delete it and run snakemake again"
+    remedy = f"supply the right file, or {rebuild(path)}"
     for signature, meaning in SIGNATURES.items():
         if start.startswith(signature):
             raise InputError(f"{path} is {meaning}; supply a .safetensors file")
@@ -97,6 +99,8 @@ def read_checkpoint(path: str | Path, kind: str | None = None) -> Checkpoint:
         raise InputError(
             f"{path} is truncated or not a safetensors file ({reason}); {remedy}"
         ) from error
+    if "sha256" in metadata and metadata["sha256"] != _digest(path):
+        raise InputError(f"{path} is damaged: its checksum is not that of its contents; {remedy}")
     try:
         found = metadata["kind"]
         config = json.loads(metadata["config"])
@@ -110,3 +114,17 @@ def read_checkpoint(path: str | Path, kind: str | None = None) -> Checkpoint:
             f"{path} holds a {found} network where a {kind} network is needed; {remedy}"
         )
     return Checkpoint(found, config, provenance, tensors)
+
+
+def _header(described: dict[str, Any]) -> bytes:
+    """Return a header in one order: the library writes metadata in the random one of a hash map."""
+    return json.dumps(described, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _digest(path: Path) -> str:
+    """Return the SHA-256 of a checkpoint's header, but for the checksum in it, and its data."""
+    with path.open("rb") as file:
+        described = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        del described["__metadata__"]["sha256"]
+        start = hashlib.sha256(_header(described))
+        return hashlib.file_digest(file, lambda: start).hexdigest()

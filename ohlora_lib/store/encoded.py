@@ -8,8 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ohlora_lib.errors import InputError
-from ohlora_lib.store.shards import REBUILD, read_ids
+from ohlora_lib.errors import InputError, rebuild
+from ohlora_lib.store.shards import read_ids
 
 CACHED = 4  # row groups
 
@@ -65,4 +65,4 @@ def _read_group(path: Path, group: int) -> dict[int, bytes]:
         return dict(zip(table.column("id").to_pylist(), pictures, strict=True))
     except (pa.ArrowException, OSError, KeyError, TypeError) as error:
         reason = " ".join(str(error).split()).rstrip(".")
-        raise InputError(f"{path} is damaged or not a shard ({reason}); {REBUILD}") from error
+        raise InputError(f"{path} is damaged or not a shard ({reason}); {rebuild(path)}") from error

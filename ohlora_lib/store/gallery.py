@@ -16,9 +16,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ohlora_lib.errors import InputError
+from ohlora_lib.errors import InputError, rebuild
 from ohlora_lib.store.atomic import atomic_path
-from ohlora_lib.store.shards import PNG_OPTIONS, REBUILD
+from ohlora_lib.store.shards import PNG_OPTIONS
 
 _FEATURES = {"row": {"dtype": "int64", "_type": "Value"}, "image": {"_type": "Image"}}
 _SCHEMA = pa.schema(
@@ -104,7 +104,7 @@ def read_gallery(path: str | Path, rows: Sequence[int] | np.ndarray) -> np.ndarr
     missing = [int(row) for row in rows if row not in images]
     if missing:
         shown = ", ".join(map(str, missing[:5])) + (" …" if len(missing) > 5 else "")
-        raise InputError(f"{path} lacks {len(missing)} pictures (row {shown}); {REBUILD}")
+        raise InputError(f"{path} lacks {len(missing)} pictures (row {shown}); {rebuild(path)}")
     return np.stack([images[row] for row in rows.tolist()])
 
 
@@ -119,7 +119,9 @@ def _read(path: Path, action: Callable[[pq.ParquetFile], Any]) -> Any:
             return action(file)
     except (pa.ArrowException, OSError, KeyError) as error:
         reason = " ".join(str(error.args[0] if error.args else error).split()).rstrip(".")
-        raise InputError(f"{path} is damaged or not a gallery ({reason}); {REBUILD}") from error
+        raise InputError(
+            f"{path} is damaged or not a gallery ({reason}); {rebuild(path)}"
+        ) from error
 
 
 def _decode(table: pa.Table, path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -128,6 +130,6 @@ def _decode(table: pa.Table, path: Path) -> tuple[np.ndarray, np.ndarray]:
     for row, data in zip(rows, table.column("image").to_pylist(), strict=True):
         image = cv2.imdecode(np.frombuffer(data or b"\0", np.uint8), cv2.IMREAD_COLOR)
         if image is None or image.shape != (images[0].shape if images else image.shape):
-            raise InputError(f"{path}: the picture of row {row} cannot be decoded; {REBUILD}")
+            raise InputError(f"{path}: the picture of row {row} cannot be decoded; {rebuild(path)}")
         images.append(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
     return rows, np.stack(images)

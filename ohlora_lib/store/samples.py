@@ -12,13 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ohlora_lib.errors import InputError
+from ohlora_lib.errors import InputError, rebuild
 from ohlora_lib.store.atomic import atomic_path
-from ohlora_lib.store.shards import shard_bounds
-from ohlora_lib.store.tables import REBUILD
 
 Columns = dict[str, np.ndarray]  # float32, [N] or [N, D]
-CHUNK = 256  # samples drawn, written and held at once
 
 
 @contextlib.contextmanager
@@ -59,16 +56,6 @@ def iter_samples(path: str | Path, columns: Sequence[str]) -> Iterator[Columns]:
             yield _group(file, index, columns)
 
 
-def part_bounds(count: int, part: int, parts: int) -> tuple[int, int]:
-    """Return the first sample of a part and the one behind it; parts meet where chunks do.
-
-    Raises:
-        ValueError: there are fewer chunks than parts.
-    """
-    edges = shard_bounds(-(-count // CHUNK), parts)[part]
-    return edges[0] * CHUNK, min(edges[1] * CHUNK, count)
-
-
 def join_samples(paths: Sequence[str | Path], path: str | Path) -> None:
     """Write the rows of several files into one: the same bytes as if drawn by one job.
 
@@ -96,7 +83,9 @@ def read_samples(path: str | Path, columns: Sequence[str], rows: int | None = No
         count = file.metadata.num_rows
         wanted = count if rows is None else rows
         if count < wanted:
-            raise InputError(f"{path} has {count} samples where {wanted} are needed; {REBUILD}")
+            raise InputError(
+                f"{path} has {count} samples where {wanted} are needed; {rebuild(path)}"
+            )
         index = start = 0
         while start < wanted:
             part = _group(file, index, columns)
@@ -141,4 +130,4 @@ def _opened(path: Path, columns: Sequence[str]) -> Iterator[pq.ParquetFile]:
             yield file
     except (pa.ArrowException, OSError, KeyError) as error:
         reason = " ".join(str(error).strip("'\"").split())
-        raise InputError(f"{path} is not a table of samples ({reason}); {REBUILD}") from error
+        raise InputError(f"{path} is not a table of samples ({reason}); {rebuild(path)}") from error

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ohlora_lib.errors import InputError
+from ohlora_lib.errors import InputError, rebuild
 from ohlora_lib.store.atomic import atomic_path
 
 ROW_GROUP = 500  # rows; what a reader holds in memory at once, besides its batch
@@ -63,28 +63,6 @@ class SegmentRows:
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(self.ids)
-
-
-def shard_bounds(count: int, shards: int) -> list[tuple[int, int]]:
-    """Split the ids 0..count-1 into runs (start, stop) whose lengths differ by one at most.
-
-    Raises:
-        ValueError: a shard would be empty, or there is none.
-    """
-    if not 1 <= shards <= count:
-        raise ValueError(f"{count} images do not fill {shards} shards")
-    edges = [count * index // shards for index in range(shards + 1)]
-    return list(zip(edges[:-1], edges[1:], strict=True))
-
-
-def shard_name(index: int) -> str:
-    """Return the file name of a population's shard `index`, from 0."""
-    return f"shard-{index:05d}.parquet"
-
-
-def shard_index(path: str | Path) -> int:
-    """Return which shard a file is, by its name; the inverse of `shard_name`."""
-    return int(Path(path).stem.removeprefix("shard-"))
 
 
 class ShardWriter:
@@ -427,7 +405,7 @@ def _read(path: Path, action: Callable[[pq.ParquetFile], Any]) -> Any:
             return action(file)
     except (pa.ArrowException, OSError, KeyError) as error:
         reason = " ".join(str(error).split()).rstrip(".")
-        raise InputError(f"{path} is damaged or not a shard ({reason}); {REBUILD}") from error
+        raise InputError(f"{path} is damaged or not a shard ({reason}); {rebuild(path)}") from error
 
 
 def _schema(path: Path, kind: str) -> pa.Schema:
@@ -436,12 +414,13 @@ def _schema(path: Path, kind: str) -> pa.Schema:
     for name in _REQUIRED[kind]:
         if name not in schema.names:
             raise InputError(
-                f"{path} is not a shard of {kind}s (it has no column {name}); {REBUILD}"
+                f"{path} is not a shard of {kind}s (it has no column {name}); {rebuild(path)}"
             )
     for name in schema.names:
         if name in _IS_TYPE and not _IS_TYPE[name](schema.field(name).type):
             raise InputError(
-                f"{path} has a column {name} of a wrong type ({schema.field(name).type}); {REBUILD}"
+                f"{path} has a column {name} of a wrong type ({schema.field(name).type}); "
+                f"{rebuild(path)}"
             )
     return schema
 
@@ -489,7 +468,9 @@ def _row_groups(path: Path, kind: str, columns: list[str]) -> Iterator[pa.Table]
     absent = set(columns) - set(_schema(path, kind).names)
     if absent:
         names = ", ".join(sorted(absent))
-        raise InputError(f"{path} has no column {names} (imported images lack some); {REBUILD}")
+        raise InputError(
+            f"{path} has no column {names} (imported images lack some); {rebuild(path)}"
+        )
     groups = _read(path, lambda file: file.num_row_groups)
     for index in range(groups):
         table = _read(path, lambda file, index=index: file.read_row_group(index, columns))

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 import torch.nn.functional as F
-from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import KFold, StratifiedKFold
 
 from ohlora_lib.errors import InputError
 from ohlora_lib.networks.attribute_cnn import AttributeCNN, predict
@@ -68,6 +66,9 @@ def split(labels: np.ndarray, folds: int, stratified: bool, seed: int) -> list[t
     Raises:
         InputError: too few labels of one kind for that many folds.
     """
+    # slow to load, and predictions do without
+    from sklearn.model_selection import KFold, StratifiedKFold
+
     rarer = min(np.bincount(labels, minlength=2))
     if rarer < folds:
         raise InputError(
@@ -187,4 +188,6 @@ def _batches(rows: np.ndarray, size: int) -> list[np.ndarray]:
 
 def _auroc(labels: np.ndarray, scores: np.ndarray) -> float:
     """AUROC, or NaN when only one answer occurs."""
+    from sklearn.metrics import roc_auc_score
+
     return float(roc_auc_score(labels, scores)) if len(np.unique(labels)) == 2 else float("nan")

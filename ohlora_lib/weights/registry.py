@@ -7,6 +7,7 @@ from typing import Any
 import jsonschema
 import yaml
 
+from ohlora_lib.documents import load_yaml
 from ohlora_lib.errors import InputError
 from ohlora_lib.weights.entries import Entry, File, Part
 
@@ -25,11 +26,11 @@ def load_registry(path: str | Path = REGISTRY) -> dict[str, Entry]:
         InputError: the file is missing or something in it is wrong.
     """
     try:
-        document = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        document = load_yaml(Path(path).read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path} is no readable YAML ({reason}); restore or correct it") from error
-    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    schema = load_yaml(SCHEMA.read_text(encoding="utf-8"))
     problem = next(jsonschema.Draft202012Validator(schema).iter_errors(document), None)
     if problem is not None:
         place = ".".join(map(str, problem.absolute_path)) or "the top"

@@ -36,8 +36,6 @@ def jobs_of(log: str) -> tuple[list[str], list[str]]:
 def run(folder: Path, log: Path, kill_after: int | None, delay: float) -> tuple[str, int | None]:
     """Run Snakemake; SIGKILL its process group `delay` seconds after so many finished jobs."""
     command = [sys.executable, "-m", "snakemake", "--configfile", *CONFIGS, "--cores", "2"]
-    # Snakemake's own lock survives a SIGKILL: as its message says, and README.md
-    subprocess.run([*command, "--unlock"], cwd=folder, env=environment(folder), check=True)
     with log.open("w") as stream:
         process = subprocess.Popen(
             command,
