@@ -2,6 +2,7 @@
 import hashlib
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -179,6 +180,22 @@ def label_table(wildcards):
 
 
 def annotator_weights(wildcards):
+def label_command(wildcards):
+    """Params function: the command that makes a person's table; None where it is there, or not needed.
+
+    It names the overlays and the folder of this run: `ohlora label` sees no command line of Snakemake.
+    """
+    table = label_table(wildcards)
+    if table is None or Path(table).exists():
+        return None
+    attributes = config["populations"][wildcards.population]["attributes"]
+    options = ["--population", wildcards.population, "--attributes", *attributes]
+    for overlay in workflow.overwrite_configfiles:
+        options += ["--configfile", os.path.relpath(overlay)]
+    options += ["--results", result("").rstrip("/")]
+    return shlex.join(["ohlora", "label", *options])
+
+
     """Input function: the simulated annotator, in domains that have one."""
     return config["domain"]["annotator"] or []
 
