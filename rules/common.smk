@@ -135,7 +135,8 @@ def generation_recipe(wildcards):
     keys = ("truncation_psi", "as_published")
     recipe = config["populations"][wildcards.population]
     chosen = {key: recipe[key] for key in keys}
-    return {**chosen, "count": recipe["images"], "seed": config["seed"]}
+    counts = {"count": recipe["images"], "resolution": config["domain"]["resolution"]}
+    return {**chosen, **counts, "seed": config["seed"]}
 
 
 def imported_populations():
@@ -179,7 +180,6 @@ def label_table(wildcards):
     return config["populations"][wildcards.population]["labels"]["csv"]
 
 
-def annotator_weights(wildcards):
 def label_command(wildcards):
     """Params function: the command that makes a person's table; None where it is there, or not needed.
 
@@ -196,6 +196,7 @@ def label_command(wildcards):
     return shlex.join(["ohlora", "label", *options])
 
 
+def annotator_weights(wildcards):
     """Input function: the simulated annotator, in domains that have one."""
     return config["domain"]["annotator"] or []
 

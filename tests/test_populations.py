@@ -198,6 +198,15 @@ def test_weights_of_another_kind_are_refused(tmp_path):
     assert not (tmp_path / "a.parquet").exists()
 
 
+def test_a_generator_of_another_resolution_is_refused(weights, tmp_path):
+    out = tmp_path / "a.parquet"
+    with pytest.raises(InputError, match="draws 32 pixels a side where the domain has 64; correct"):
+        generate(weights, [out], "original", 4, 7, resolution=64)
+    assert not out.exists()
+    generate(weights, [out], "original", 4, 7, resolution=32)
+    assert out.exists()
+
+
 # ---- labels of a person
 
 
