@@ -360,7 +360,13 @@ def generator_weights(wildcards):
     recipe = config["populations"][wildcards.population]
     if recipe["finetune"]:
         return result(f"finetune/{recipe['finetune']}/generator.safetensors")
-    return recipe["generator"] or config["domain"]["generator"]
+    return recipe["generator"] or original_generator(recipe["as_published"])
+
+
+def original_generator(as_published):
+    """Return the domain's generator, or the one that the reference used where that is another."""
+    domain = config["domain"]
+    return (as_published and domain["generator_as_published"]) or domain["generator"]
 
 
 def run_results():

@@ -73,7 +73,10 @@ def finetune_inputs(wildcards):
         "scores": tables[options.scores],
         "property_cnn": result("property_cnn/property_cnn.safetensors"),
     }
-    start = config["domain"]
+    start = {
+        "generator": original_generator(settings["recipe"] == "published"),
+        "discriminator": config["domain"]["discriminator"],
+    }
     if options.start != "original":
         suffix = "_published" if wildcards.version.endswith("_published") else ""
         parent = result(f"finetune/{options.start}{suffix}")
