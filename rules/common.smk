@@ -273,8 +273,22 @@ def classifier_options(wildcards):
     return {**config["attributes"][wildcards.attribute], **own}
 
 
+def finished_classifiers(wildcards):
+    """Return the networks made elsewhere that tell the job's attribute, one per fold; none: []."""
+    recipe = config["populations"][wildcards.population]
+    return recipe["classifiers"].get(wildcards.attribute, [])
+
+
+def is_finished(wildcards):
+    """Params function: whether the job only judges the network that it is given."""
+    return bool(finished_classifiers(wildcards))
+
+
 def classifier_start(wildcards):
-    """Input function: the first fold of another population that the job's training starts from."""
+    """Input function: what the job's training starts from, or the finished network that it judges."""
+    finished = finished_classifiers(wildcards)
+    if finished:
+        return {"start": finished[int(wildcards.fold)]}
     training = config["populations"][wildcards.population]["training"]
     start = training.get(wildcards.attribute, {}).get("start")
     if start is None:
