@@ -414,9 +414,6 @@ def run_results():
     if methods():
         wanted += [result("leaderboard.csv"), result("leaderboard.html")]
         wanted.append(result("report/search_cost.png"))
-    if config["domain"]["segmenter"]["kind"] == "facexformer":
-        folder = result("evaluation/{method}/facexformer")
-        wanted += expand(f"{folder}/summary.json", method=methods())
     return wanted
 
 

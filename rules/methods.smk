@@ -410,7 +410,18 @@ def leaderboard_inputs(wildcards):
         "summaries": judged(names, ["summary.json"]),
         "figures": judged(names, ["grid_median.jpg", "levels.jpg", "leakage.png"]),
         "curves": [result(f"finetune/{version}/training_curves.png") for version in trained(names)],
+        "faces": [face_summary(name) for name in names if reads_faces()],
     }
+
+
+def reads_faces():
+    """Return whether the segmenter also tells head pose and attributes: the judge facexformer."""
+    return config["domain"]["segmenter"]["kind"] == "facexformer"
+
+
+def face_summary(method):
+    """Return what the judge facexformer says of a method."""
+    return result(f"evaluation/{method}/facexformer/summary.json")
 
 
 def leaderboard_sources(wildcards):
@@ -420,6 +431,8 @@ def leaderboard_sources(wildcards):
         family, _, key = name.partition("_")
         settings = method_settings(name)
         found[name] = {"recipe": settings.get("recipe", "published"), "benchmarks": costs(name)}
+        if reads_faces():
+            found[name]["faces"] = face_summary(name)
         if family == "finetune":
             found[name]["curves"] = result(f"finetune/{key}/training_curves.png")
         elif family == "reference":

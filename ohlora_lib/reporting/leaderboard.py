@@ -32,6 +32,7 @@ class Method:
         benchmarks: Snakemake's benchmark files of all jobs that made it, from its generator on.
         samples: pictures that its directions were fitted on, 0 where there are none.
         curves: picture of its training, if there is one.
+        faces: summary.json of the judge `facexformer`, if it has seen the method.
         published_as: the method whose published figures stand beside; empty for its own name.
     """
 
@@ -39,6 +40,7 @@ class Method:
     benchmarks: Sequence[str | Path] = ()
     samples: int = 0
     curves: str | Path | None = None
+    faces: str | Path | None = None
     published_as: str = ""
 
 
@@ -77,7 +79,12 @@ def write_leaderboard(
     write_table(costs, table[["method", "train_seconds"]].drop_duplicates("method"))
     intervals = {key: read_intervals(summary) for key, summary in summaries.items()}
     curves = {name: method.curves for name, method in methods.items() if method.curves}
-    page = render(table, intervals, evaluation, curves, Path(html).parent)
+    faces = {
+        name: read_json(methods[name].faces)
+        for name in table["method"].unique()
+        if methods[name].faces
+    }
+    page = render(table, intervals, evaluation, curves, faces, Path(html).parent)
     with atomic_path(html) as part:
         part.write_text(page, encoding="utf-8")
 
