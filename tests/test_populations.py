@@ -301,6 +301,7 @@ def test_missing_labels_are_named(tmp_path):
 def test_labels_that_nobody_has_made_yet_are_asked_for(tmp_path):
     path, out = tmp_path / "labels/v1.csv", tmp_path / "labels.parquet"
     options = {"attributes": ["gender", "age"], "images": 9, "error_rate": 0.02, "seed": 1}
+    command = "ohlora label --population v1 --attributes gender age --results results/x"
     with pytest.raises(InputError) as info:
         take_labels(out, count=3, csv_path=path, command=command, **options)
     assert str(info.value).startswith(f"{path} does not exist; make it with `{command}`")
@@ -309,7 +310,6 @@ def test_labels_that_nobody_has_made_yet_are_asked_for(tmp_path):
 
 # ---- labels of the simulated annotator
 
-    command = "ohlora label --population v1 --attributes gender age --results results/x"
 
 def answers_of(images: int, share: float, seed: int = 0) -> pd.DataFrame:
     random = np.random.default_rng(seed)
