@@ -261,6 +261,15 @@ def _cross_checks(config: dict, root: Path) -> Iterator[tuple[Place, str]]:
                 here = (*place, "training", attribute)
                 text = f"{_dotted(here)} trains an attribute that the population does not have"
                 yield here, f"{text}; {_suggest(attribute, attributes)}"
+        for attribute, files in population["classifiers"].items():
+            here = (*place, "classifiers", attribute)
+            if attribute not in attributes:
+                text = f"{_dotted(here)} tells an attribute that the population does not have"
+                yield here, f"{text}; {_suggest(attribute, attributes)}"
+            elif len(files) != config["attributes"][attribute]["folds"]:
+                folds = config["attributes"][attribute]["folds"]
+                text = f"{_dotted(here)} has {len(files)} files where attributes.{attribute}.folds"
+                yield here, f"{text} is {folds}; give one per fold"
         for attribute, limits in population["filter"].items():
             here = (*place, "filter", attribute)
             if population["filter_by"] == "shares" and "share" not in limits:

@@ -24,6 +24,7 @@ rule train_classifier:
     params:
         seed=lookup(dpath="seed", within=config),
         options=classifier_options,
+        finished=is_finished,
         code=code_digest("ohlora_lib.populations.classify"),
     script:
         "../workflow_scripts/train_classifier.py"

@@ -3,6 +3,7 @@ import fcntl
 import hashlib
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -172,7 +173,8 @@ def generation_recipe(wildcards):
     keys = ("truncation_psi", "as_published")
     recipe = config["populations"][wildcards.population]
     chosen = {key: recipe[key] for key in keys}
-    return {**chosen, "count": recipe["images"], "seed": config["seed"]}
+    counts = {"count": recipe["images"], "resolution": config["domain"]["resolution"]}
+    return {**chosen, **counts, "seed": config["seed"]}
 
 
 def imported_populations():
@@ -214,6 +216,22 @@ def label_source(wildcards):
 def label_table(wildcards):
     """Params function: a person's labels of the job's population, or None."""
     return config["populations"][wildcards.population]["labels"]["csv"]
+
+
+def label_command(wildcards):
+    """Params function: the command that makes a person's table; None where it is there, or not needed.
+
+    It names the overlays and the folder of this run: `ohlora label` sees no command line of Snakemake.
+    """
+    table = label_table(wildcards)
+    if table is None or Path(table).exists():
+        return None
+    attributes = config["populations"][wildcards.population]["attributes"]
+    options = ["--population", wildcards.population, "--attributes", *attributes]
+    for overlay in workflow.overwrite_configfiles:
+        options += ["--configfile", os.path.relpath(overlay)]
+    options += ["--results", result("").rstrip("/")]
+    return shlex.join(["ohlora", "label", *options])
 
 
 def annotator_weights(wildcards):
@@ -293,8 +311,22 @@ def classifier_options(wildcards):
     return {**config["attributes"][wildcards.attribute], **own}
 
 
+def finished_classifiers(wildcards):
+    """Return the networks made elsewhere that tell the job's attribute, one per fold; none: []."""
+    recipe = config["populations"][wildcards.population]
+    return recipe["classifiers"].get(wildcards.attribute, [])
+
+
+def is_finished(wildcards):
+    """Params function: whether the job only judges the network that it is given."""
+    return bool(finished_classifiers(wildcards))
+
+
 def classifier_start(wildcards):
-    """Input function: the first fold of another population that the job's training starts from."""
+    """Input function: what the job's training starts from, or the finished network that it judges."""
+    finished = finished_classifiers(wildcards)
+    if finished:
+        return {"start": finished[int(wildcards.fold)]}
     training = config["populations"][wildcards.population]["training"]
     start = training.get(wildcards.attribute, {}).get("start")
     if start is None:
@@ -380,7 +412,13 @@ def generator_weights(wildcards):
     recipe = config["populations"][wildcards.population]
     if recipe["finetune"]:
         return result(f"finetune/{recipe['finetune']}/generator.safetensors")
-    return recipe["generator"] or config["domain"]["generator"]
+    return recipe["generator"] or original_generator(recipe["as_published"])
+
+
+def original_generator(as_published):
+    """Return the domain's generator, or the one that the reference used where that is another."""
+    domain = config["domain"]
+    return (as_published and domain["generator_as_published"]) or domain["generator"]
 
 
 def run_results():
@@ -414,9 +452,6 @@ def run_results():
     if methods():
         wanted += [result("leaderboard.csv"), result("leaderboard.html")]
         wanted.append(result("report/search_cost.png"))
-    if config["domain"]["segmenter"]["kind"] == "facexformer":
-        folder = result("evaluation/{method}/facexformer")
-        wanted += expand(f"{folder}/summary.json", method=methods())
     return wanted
 
 

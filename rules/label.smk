@@ -44,6 +44,7 @@ rule take_labels:
     params:
         recipe=label_recipe,
         csv=label_table,
+        command=label_command,
         code=code_digest("ohlora_lib.populations.labels"),
     script:
         "../workflow_scripts/take_labels.py"

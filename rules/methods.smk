@@ -65,7 +65,10 @@ def finetune_inputs(wildcards):
         "scores": tables[options.scores],
         "property_cnn": result("property_cnn/property_cnn.safetensors"),
     }
-    start = config["domain"]
+    start = {
+        "generator": original_generator(settings["recipe"] == "published"),
+        "discriminator": config["domain"]["discriminator"],
+    }
     if options.start != "original":
         suffix = "_published" if wildcards.version.endswith("_published") else ""
         parent = result(f"finetune/{options.start}{suffix}")
@@ -412,7 +415,18 @@ def leaderboard_inputs(wildcards):
         "figures": judged(names, ["grid_median.jpg", "levels.jpg", "leakage.png"]),
         "curves": [result(f"finetune/{version}/training_curves.png") for version in trained(names)],
         "logs": [result(f"finetune/{version}/train_log.csv") for version in trained(names)],
+        "faces": [face_summary(name) for name in names if reads_faces()],
     }
+
+
+def reads_faces():
+    """Return whether the segmenter also tells head pose and attributes: the judge facexformer."""
+    return config["domain"]["segmenter"]["kind"] == "facexformer"
+
+
+def face_summary(method):
+    """Return what the judge facexformer says of a method."""
+    return result(f"evaluation/{method}/facexformer/summary.json")
 
 
 def leaderboard_sources(wildcards):
@@ -426,6 +440,8 @@ def leaderboard_sources(wildcards):
             "benchmarks": costs(name),
             "earlier": earlier_costs(name),
         }
+        if reads_faces():
+            found[name]["faces"] = face_summary(name)
         if family == "finetune":
             found[name] |= training_facts(key)
         elif family == "reference":

@@ -193,8 +193,11 @@ def test_profiles_give_a_reason_for_every_entry():
 def test_the_cluster_knows_every_rule():
     profile = (ROOT / "profiles/slurm/config.yaml").read_text()
     kinds = {
-        kind: set(re.findall(rf"^  (\w+):.*[&*]{kind}\b", profile, re.M)) for kind in ("gpu", "cpu")
+        kind: set(re.findall(rf"^  (\w+):.*[&*]{kind}\b", profile, re.M))
+        for kind in ("gpu", "long", "cpu")
     }
-    assert kinds["gpu"] == gpu_rules()
+    assert kinds["gpu"] | kinds["long"] == gpu_rules() and not kinds["gpu"] & kinds["long"]
+    settings = yaml.safe_load(profile)["set-resources"]
+    assert all(settings[name] == settings["generate_images"] for name in kinds["long"])
     assert kinds["cpu"] == set(rules()) - gpu_rules() - local_rules()
     assert local_rules() <= set(rules()) - gpu_rules()

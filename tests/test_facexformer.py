@@ -185,6 +185,9 @@ def test_a_cut_is_parsed_as_the_published_script_prepares_it(segmenter, small):
     assert reading.angles == pytest.approx(np.rad2deg(output.headpose.numpy()), abs=1e-3)
     assert reading.attributes == pytest.approx(output.attributes.sigmoid().numpy(), abs=1e-5)
     assert reading.attributes.shape == (1, len(ATTRIBUTES)) and len(set(ATTRIBUTES)) == 40
+    for name in ("age", "gender"):
+        said = getattr(output, name).softmax(dim=1).numpy()
+        assert getattr(reading, name) == pytest.approx(said, abs=1e-5)
 
 
 def test_a_picture_without_a_face_is_background_and_marked(segmenter):
@@ -194,7 +197,8 @@ def test_a_picture_without_a_face_is_background_and_marked(segmenter):
     assert found.cuts[1].tolist() == [0, 0, 256, 256] and found.cuts.dtype == np.float32
     reading = segmenter.read(square())
     assert np.isnan(reading.angles).all(axis=1).tolist() == [False, True, False]
-    assert np.isnan(reading.attributes).any(axis=1).tolist() == [False, True, False]
+    for values in (reading.attributes, reading.age, reading.gender):
+        assert np.isnan(values).any(axis=1).tolist() == [False, True, False]
 
 
 def test_a_map_does_not_depend_on_its_company(segmenter):

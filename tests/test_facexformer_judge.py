@@ -34,9 +34,13 @@ class Reader:
         attributes = np.full((len(rows), 40), 0.5)
         attributes[:, SMILING] += 0.1 * mouth
         attributes[:, YOUNG] -= 0.05 * mouth
+        age, gender = np.zeros((len(rows), 8)), np.full((len(rows), 2), 0.5)
+        age[:, 3], age[:, 5] = 0.5 + 0.1 * mouth, 0.5 - 0.1 * mouth
+        gender += np.outer(0.05 * pose, [1, -1])
         lost = np.isin(rows, self.faceless)
-        angles[lost], attributes[lost] = np.nan, np.nan
-        return FaceReading(angles, attributes)
+        for values in (angles, attributes, age, gender):
+            values[lost] = np.nan
+        return FaceReading(angles, attributes, age, gender)
 
 
 @pytest.fixture
@@ -77,6 +81,11 @@ def test_angles_and_attributes_are_told_with_their_sign(evaluation):
     assert set(summary["change"]["pose"].values()) == {0.0}
     assert summary["movers"]["mouth"][:2] == ["Smiling", "Young"]
     assert summary["leakage_mean"]["mouth"]["mean"] == pytest.approx(0.6 / 40)
+    age, gender = summary["groups"]["age"], summary["groups"]["gender"]
+    assert age["mouth"]["change"] == pytest.approx([0, 0, 0, 0.4, 0, -0.4, 0, 0])
+    assert age["mouth"]["moved"]["mean"] == pytest.approx(0.4) and age["eyes"]["moved"]["mean"] == 0
+    assert gender["pose"]["change"] == pytest.approx([0.2, -0.2])
+    assert gender["pose"]["moved"]["mean"] == pytest.approx(0.2)
     assert table["latent"].tolist() == [0, 1, 2] and table["yaw_slope"].tolist() == [10, 10, 10]
     assert list(table) == [
         *("latent", "missing", "pitch_correlation", "pitch_slope", "yaw_correlation", "yaw_slope"),
@@ -95,6 +104,7 @@ def test_pictures_without_a_face_are_left_out_and_counted(evaluation):
     table, summary = judged(folder, Reader(requests, tuple(places.ravel())))
     assert summary["missing"] == 75 and summary["movers"]["eyes"] == []
     assert summary["angles"]["yaw"]["slope"]["mean"] is None
+    assert summary["groups"]["age"]["eyes"]["moved"]["mean"] is None
 
 
 def test_the_real_reader_is_taken_and_noise_has_no_face(evaluation):

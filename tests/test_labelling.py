@@ -10,6 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -697,6 +698,97 @@ def test_the_configuration_says_what_to_ask_and_where_the_images_are(folder):
     assert code == 0 and "0 of 5 images done" in text and "age: 0 answered" in text
 
 
+def test_the_run_and_the_csv_of_the_configuration_are_taken(folder):
+    make_shards(folder / "elsewhere/longer", count=4, side=9)
+    labels = "{count: 3, csv: mine/women.csv}"
+    Path("config.yaml").write_text(
+        f"{{results: elsewhere, run: longer, populations: {{original: {{labels: {labels}}}}}}}"
+    )
+    Path("project.json").write_text(json.dumps([studio_task()]))
+    code, text = run("--attributes", "gender", "--import", "project.json")
+    assert code == 0, text
+    assert read_labels("mine/women.csv", ["gender"], 4)["gender"].tolist() == [1]
+    code, text = run("--attributes", "gender", "--status")
+    assert code == 0 and "1 of 3 images done" in text
+    code, text = run("--attributes", "gender", "--status", "--results", "results")
+    assert (
+        code == 1 and "mine/women.jsonl holds answers on other images than those in results" in text
+    )
+    assert text.count("\n") == 1 and "delete mine/women.images" in text
+    code, text = run("--attributes", "gender", "--results", "results", "--import", "project.json")
+    assert code == 1 and "holds answers on other images" in text
+    code, text = run(
+        *("--attributes", "gender", "--status", "--results", "results", "--labels", "labels/a.csv")
+    )
+    assert code == 0 and "0 of 3 images done" in text
+
+
+def test_a_log_goes_on_with_more_images_of_the_same_population(folder):
+    Path("project.json").write_text(json.dumps([studio_task()]))
+    assert run("--attributes", "gender", "--import", "project.json")[0] == 0
+    Path("labels/original.images").unlink()  # as logs of earlier versions are: taken as they are
+    assert run("--attributes", "gender", "--import", "project.json")[0] == 0
+    assert Path("labels/original.images").is_file()
+    grown = [*EncodedImages(sorted(Path("results/original/images").iterdir())).ids, 6, 7]
+    pictures = [
+        cv2.imdecode(np.frombuffer(png, np.uint8), 1)[..., ::-1]
+        for png in (
+            EncodedImages(sorted(Path("results/original/images").iterdir()))[number % 6]
+            for number in grown
+        )
+    ]
+    for shard in Path("results/original/images").iterdir():
+        shard.unlink()
+    write_image_shard(
+        "results/original/images/shard-00000.parquet",
+        np.array(grown),
+        None,
+        None,
+        np.stack(pictures),
+    )
+    code, text = run("--attributes", "gender", "--status")
+    assert code == 0 and "1 of 8 images done" in text
+
+
+def test_attributes_asked_one_after_the_other_share_the_csv(folder):
+    Path("config.yaml").write_text("populations: {original: {attributes: [quality, gender, age]}}")
+    tasks = {"gender": "female", "quality": "good"}
+    for name, word in tasks.items():
+        rows = [{"id": 1 + number, "image": f"{number}.png", name: word} for number in range(3)]
+        Path(f"{name}.json").write_text(json.dumps(rows))
+        assert run("--attributes", name, "--import", f"{name}.json")[0] == 0
+    assert Path("labels/original.csv").read_text().splitlines() == [
+        *("id,quality,gender", "0,1,1", "1,1,1", "2,1,1"),
+    ]
+    code, text = run("--attributes", "gendr", "--status")
+    assert code == 1 and "gendr is no attribute of original, which has quality, gender, age" in text
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ("populations: null", "--attributes is missing"),
+        ("populations: [original]", "populations in the configuration is ['original'], not a map"),
+        (
+            "populations: {original: {labels: 5}}",
+            "populations.original.labels in the configuration",
+        ),
+        ("populations: {original: {attributes: age}}", "is 'age', not a list of names; correct it"),
+        ("populations: {original: {attributes: [1]}}", "is [1], not a list of names; correct it"),
+        ("{results: 3}", "results in the configuration is 3, not text; correct it"),
+        ("seed: true", "seed in the configuration is True, not a whole number; correct it"),
+        ("[1]", "config.yaml is not a mapping of keys to values"),
+        ("{", "config.yaml is not YAML"),
+    ],
+)
+def test_a_malformed_configuration_is_one_sentence(folder, config, sentence):
+    Path("config.yaml").write_text(config)
+    ask = [] if "attributes" in config or "null" in config else ["--attributes", "gender"]
+    code, text = run("--status", *ask)
+    assert code == 1 and sentence in text
+    assert text.startswith("Error: ") and text.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -706,13 +798,14 @@ def test_the_configuration_says_what_to_ask_and_where_the_images_are(folder):
         (["--attributes", "gender", "--population", "v1"], "v1/images has no images yet; make"),
         (["--attributes", "gender", "--import", "none.json"], "none.json cannot be read"),
         (["--attributes", "gender", "--configfile", "none.yaml"], "none.yaml cannot be read"),
+        (["--attributes", "gender", "--labels", "a.txt"], "a.txt does not end in .csv"),
         (["gender"], "unexpected argument"),
     ],
 )
 def test_wrong_commands_are_one_sentence(folder, arguments, sentence):
     code, text = run(*arguments)
     assert code != 0 and sentence in text
-    assert not list(Path("labels").glob("*.csv"))
+    assert not Path("labels").exists()
 
 
 def test_labels_of_another_program_are_not_overwritten(folder):

@@ -244,6 +244,15 @@ def test_weights_of_another_kind_are_refused(tmp_path):
     assert not (tmp_path / "a.parquet").exists()
 
 
+def test_a_generator_of_another_resolution_is_refused(weights, tmp_path):
+    out = tmp_path / "a.parquet"
+    with pytest.raises(InputError, match="draws 32 pixels a side where the domain has 64; correct"):
+        generate(weights, [out], "original", 4, 7, resolution=64)
+    assert not out.exists()
+    generate(weights, [out], "original", 4, 7, resolution=32)
+    assert out.exists()
+
+
 # ---- labels of a person
 
 
@@ -338,9 +347,9 @@ def test_missing_labels_are_named(tmp_path):
 def test_labels_that_nobody_has_made_yet_are_asked_for(tmp_path):
     path, out = tmp_path / "labels/v1.csv", tmp_path / "labels.parquet"
     options = {"attributes": ["gender", "age"], "images": 9, "error_rate": 0.02, "seed": 1}
+    command = "ohlora label --population v1 --attributes gender age --results results/x"
     with pytest.raises(InputError) as info:
-        take_labels(out, count=3, csv_path=path, population="v1", **options)
-    command = "ohlora label --population v1 --attributes gender age"
+        take_labels(out, count=3, csv_path=path, command=command, **options)
     assert str(info.value).startswith(f"{path} does not exist; make it with `{command}`")
     assert not out.exists()
 

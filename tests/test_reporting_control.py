@@ -474,6 +474,27 @@ def test_names_are_escaped(tmp_path):
     assert page.rows[2][1] == name and page.keys[0][1] == name
 
 
+def test_faces_have_a_table_of_their_own(results, tmp_path):
+    document = {
+        "angles": {"yaw": {"slope": stat(7.5), "correlation": stat(0.9)}},
+        "leakage_mean": dict.fromkeys(CONTROLLED, stat(0.031)),
+        "movers": {"eyes": ["Narrow_Eyes", "Young"], "mouth": ["Smiling"], "pose": []},
+        "groups": {"age": dict.fromkeys(CONTROLLED, {"change": [0.1], "moved": stat(0.25)})},
+    }
+    write_json(tmp_path / "faces.json", document)
+    paths = [tmp_path / file for file in ("l.csv", "costs.csv", "l.html")]
+    methods = sources(finetune_v3=Method("corrected", faces=tmp_path / "faces.json"))
+    write_leaderboard(*paths, results / "evaluation", methods, JUDGES)
+    row = Page(paths[2].read_text()).rows[-1]
+    assert row[:3] == ["finetune_v3", "7.50", "0.900"] and row[3:6] == ["0.031"] * 3
+    assert row[6:] == ["Narrow_Eyes, Smiling, –", *["0.250"] * 3, *["–"] * 3]
+    assert "95 % interval: 7.48 to 7.52" in paths[2].read_text()
+    plain = tmp_path / "plain.csv"
+    write_leaderboard(plain, *paths[1:], results / "evaluation", sources(), JUDGES)
+    assert plain.read_bytes() == paths[0].read_bytes()  # ranks nothing
+    assert "facexformer" not in paths[2].read_text()
+
+
 def test_leaderboard_refuses_a_missing_or_foreign_summary(results, tmp_path):
     methods = sources(finetune_v2=Method())
     paths = tmp_path / "l.csv", tmp_path / "costs.csv", tmp_path / "l.html"

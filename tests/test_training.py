@@ -910,6 +910,21 @@ def test_folds_as_jobs_and_their_answers_for_every_image(faces, tmp_path):
         assert folds[rows, fold] == pytest.approx(document["validation"]["score"], abs=5e-6)
 
 
+def test_a_finished_network_is_judged_and_not_trained(faces, tmp_path):
+    shards, table = write_labelled(tmp_path, *faces)
+    torch.manual_seed(3)
+    made = AttributeCNN("gender", 32)
+    save_network(tmp_path / "made.safetensors", made)
+    options = {"folds": 3, "stratified": False, "max_epochs": 5, "max_loss": 1e-6}
+    weights, report = tmp_path / "weights.safetensors", tmp_path / "fold.json"
+    arguments = (shards, table, weights, report, "gender", 1, options, 7)
+    train_classifier(*arguments, start=tmp_path / "made.safetensors", finished=True)
+    assert same_weights(load_network(weights), made)
+    document = read_json(report)
+    assert (document["epochs"], document["attempts"], document["history"]) == (0, [], [])
+    assert len(document["validation"]["id"]) == 20 and 0 <= document["accuracy"] <= 1
+
+
 @pytest.mark.parametrize(("attribute", "side"), [("quality", 32), ("gender", 48)])
 def test_a_start_of_another_attribute_or_resolution_is_refused(faces, tmp_path, attribute, side):
     shards, table = write_labelled(tmp_path, *faces)

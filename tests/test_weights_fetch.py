@@ -193,6 +193,9 @@ def test_a_refusal_of_the_server_is_said_and_not_repeated(server, tmp_path):
     server.status = 503
     assert "HTTP 503" in refusal(server.url, tmp_path / "model.pth", attempts=3, pause=0)
     assert len(server.asked) == 4
+    server.status = 429
+    assert "HTTP 429" in refusal(server.url, tmp_path / "model.pth", attempts=3, pause=0)
+    assert len(server.asked) == 7
 
 
 # ---- commands
@@ -259,6 +262,28 @@ def test_what_a_person_has_to_do_is_said(project):
     )
     assert "no weights named 'smal'; did you mean 'small'?" in run("fetch", "smal")[1]
     assert run("fetch")[0] == 2  # names are asked for
+
+
+def test_all_that_is_missing_is_said_at_once_and_the_rest_is_fetched(project):
+    code, text = run("import", "shared", "small")
+    assert code == 1 and "Traceback" not in text
+    assert [line.split(" is missing; ")[0] for line in text.splitlines()] == [
+        "error: weights/downloads/shared/a.pth",
+        "error: weights/downloads/small/small.pth",
+    ]
+    code, text = run("fetch", "shared", "small")
+    assert code == 1 and "error: weights/downloads/shared/a.pth is missing" in text
+    assert "weights/downloads/small/small.pth: here" in text
+
+
+def test_verify_says_where_there_is_nothing_to_verify(project):
+    code, text = run("verify")
+    assert code == 0 and text.startswith("none of these files is here")
+
+
+def test_the_list_names_layouts_and_checksums(project):
+    text = run("list")[1]
+    assert "holds stylegan_discriminator, stylegan_generator; SHA-256 not known" in text
 
 
 def test_wrong_files_are_found(project):

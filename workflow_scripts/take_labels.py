@@ -9,7 +9,7 @@ from ohlora_lib.populations.labels import take_labels
 take_labels(
     snakemake.output.labels,
     csv_path=snakemake.params.csv,
-    population=snakemake.wildcards.population,
+    command=snakemake.params.command,
     annotator_path=snakemake.input.get("annotator"),
     **snakemake.params.recipe,
 )

@@ -1,4 +1,4 @@
-"""Rule train_classifier: one fold of one attribute."""
+"""Rule train_classifier: one fold of one attribute, or a finished network in its place."""
 
 from ohlora_lib.jobs import start_job
 
@@ -17,5 +17,6 @@ train_classifier(
     seed=snakemake.params.seed,
     options=snakemake.params.options,
     start=snakemake.input.get("start"),
+    finished=snakemake.params.finished,
     device=default_device(),
 )

@@ -1,5 +1,6 @@
 """The `ohlora` command: what a person does beside the workflow. One module per subcommand."""
 
+import errno
 import importlib
 
 import click
@@ -33,6 +34,14 @@ class _Commands(click.Group):
             return super().invoke(context)
         except InputError as error:
             raise click.ClickException(str(error)) from None
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise  # whoever read what is printed has gone; click ends quietly
+            reason = error.strerror or " ".join(str(error).split())
+            raise click.ClickException(
+                f"{error.filename or 'a file'} cannot be read or written ({reason}); make room, or "
+                "correct the path or its permissions, and run this again"
+            ) from None
 
 
 @click.command(cls=_Commands)

@@ -16,8 +16,9 @@ import yaml
 
 from ohlora_lib.errors import InputError
 from ohlora_lib.labelling.answers import AnswerLog, Answers, read_log
-from ohlora_lib.labelling.label_studio import FORMATS, export_tasks, import_tasks
+from ohlora_lib.labelling.label_studio import FORMATS, export_tasks, import_tasks, read_export
 from ohlora_lib.labelling.lock import locked
+from ohlora_lib.labelling.origin import check_origin, keep_origin
 from ohlora_lib.labelling.queue import make_queue, read_scores
 from ohlora_lib.labelling.server import LabelServer
 from ohlora_lib.labelling.session import Session, Task, status
@@ -50,7 +51,7 @@ Examples:
 @click.option(
     "--results",
     type=click.Path(path_type=Path),
-    help="Folder of the run.  [default: results in the configuration]",
+    help="Folder of the run.  [default: results, and run, in the configuration]",
 )
 @click.option(
     "--count",
@@ -67,7 +68,8 @@ Examples:
 @click.option(
     "--labels",
     type=click.Path(path_type=Path),
-    help="The CSV to write; the log lies beside it.  [default: labels/POPULATION.csv]",
+    help="The CSV to write; the log lies beside it.  [default: labels.csv in the configuration, "
+    "else labels/POPULATION.csv]",
 )
 @click.option("--annotator", help="Who answers, for the log.  [default: the login name]")
 @click.option(
@@ -116,31 +118,30 @@ def command(
     if more and not attributes:
         raise click.UsageError(f"got an unexpected argument {more[0]!r}")
     config = _read_config(configfile)
-    recipe = config.get("populations", {}).get(population, {})
-    folder = results or Path(config.get("results", "results"))
-    names = [part for text in (*attributes, *more) for part in text.split(",") if part]
-    names = list(dict.fromkeys(names)) or recipe.get("attributes")
-    if not names:
-        raise InputError("--attributes is missing; say what to ask, for instance gender quality")
-    if "id" in names:
-        raise InputError("--attributes: id is the name of a column already; choose another")
-    images = _find_images(folder, population, configfile)
-    wanted = count or recipe.get("labels", {}).get("count") or len(images.ids)
+    place = ("populations", population)
+    folder = results or Path(_take(config, str, "results") or "results")
+    if results is None:
+        folder /= _take(config, str, "run") or ""
+    known = _take(config, list, *place, "attributes")
+    names = _attributes([*attributes, *more], known, population)
+    shards = _find_shards(folder, population, configfile)
+    images = EncodedImages(shards)
+    wanted = count or _take(config, int, *place, "labels", "count") or len(images.ids)
     if wanted > len(images.ids):
         raise InputError(
             f"{folder / population} has {len(images.ids)} images, not {wanted}; lower --count"
         )
     scores = read_scores(folder / population, names)
     ids = sorted(images.ids)[:wanted]
-    steps = make_queue(ids, names, scores, order, config.get("seed", 2025))
+    seed = _take(config, int, "seed")
+    steps = make_queue(ids, names, scores, order, 2025 if seed is None else seed)
     task = Task(population, names, steps, scores, annotator or getpass.getuser())
-    csv_path = labels or Path("labels") / f"{population}.csv"
-    log_path = csv_path.with_suffix(".jsonl")
-    if csv_path.exists() and not log_path.exists():
-        raise InputError(
-            f"{csv_path} exists without its log {log_path} and would be overwritten; "
-            "move it away, or choose another --labels"
-        )
+    configured = _take(config, str, *place, "labels", "csv")
+    csv_path = labels or Path(configured or f"labels/{population}.csv")
+    log_path = _log_path(csv_path)
+    check_origin(log_path, shards)
+    if source:
+        read_export(source, task)  # what is wrong should be known before a log is begun
     if show or target:
         answers = read_log(log_path)
         if target:
@@ -154,7 +155,8 @@ def command(
         locked(csv_path.with_suffix(".lock")) as lock,
         contextlib.closing(AnswerLog(log_path)) as log,
     ):
-        session = Session(task, log, csv_path)
+        keep_origin(log_path, shards)
+        session = Session(task, log, csv_path, _columns(names, known, log.answers))
         if source:
             added = import_tasks(source, log, task)
             session.export()
@@ -166,9 +168,24 @@ def command(
         _serve(server, no_browser)
         rows = session.export()["rows"]
         if rows:
-            read_labels(csv_path, names, len(images.ids))  # refuses what the workflow would
+            read_labels(
+                csv_path, session.columns, len(images.ids)
+            )  # refuses what the workflow would
         _print_status(log.answers, task)
         click.echo(f"{csv_path}: {rows} images; in the workflow: labels.csv of {population}")
+
+
+def _log_path(csv_path: Path) -> Path:
+    """Return where the log of a label CSV is; refuses a CSV that was not made from it."""
+    if csv_path.suffix != ".csv":
+        raise InputError(f"{csv_path} does not end in .csv; choose another --labels")
+    log_path = csv_path.with_suffix(".jsonl")
+    if csv_path.exists() and not log_path.exists():
+        raise InputError(
+            f"{csv_path} exists without its log {log_path} and would be overwritten; "
+            "move it away, or choose another --labels"
+        )
+    return log_path
 
 
 @contextlib.contextmanager
@@ -201,6 +218,58 @@ def _read_config(overlays: Sequence[Path]) -> dict[str, Any]:
     return config
 
 
+def _take(config: dict[str, Any], kind: type, *keys: str) -> Any:
+    """Return what the configuration says at a place; None where it says nothing.
+
+    Raises:
+        InputError: it is of another kind.
+    """
+    value: Any = config
+    for depth, key in enumerate(keys):
+        if not isinstance(value, dict):
+            raise InputError(
+                f"{'.'.join(keys[:depth])} in the configuration is {value!r}, not a mapping of "
+                "keys to values; correct it"
+            )
+        value = value.get(key)
+        if value is None:
+            return None
+    texts = not isinstance(value, list) or all(isinstance(item, str) for item in value)
+    if not (isinstance(value, kind) and texts) or isinstance(value, bool):
+        wanted = {int: "a whole number", str: "text", list: "a list of names"}[kind]
+        raise InputError(
+            f"{'.'.join(keys)} in the configuration is {value!r}, not {wanted}; correct it"
+        )
+    return value
+
+
+def _attributes(given: Sequence[str], known: Sequence[str] | None, population: str) -> list[str]:
+    """Return what to ask: what is given, by commas or one by one, else all that is known.
+
+    Raises:
+        InputError: there is nothing to ask, or the population has no such attribute.
+    """
+    names = list(dict.fromkeys(part for text in given for part in text.split(",") if part))
+    if not (names or known):
+        raise InputError("--attributes is missing; say what to ask, for instance gender quality")
+    for name in names or known:
+        if name == "id":
+            raise InputError("--attributes: id is the name of a column already; choose another")
+        if known and name not in known:
+            raise InputError(
+                f"--attributes: {name} is no attribute of {population}, which has "
+                f"{', '.join(known)}; correct it, or add it to the configuration"
+            )
+    return names or list(known)
+
+
+def _columns(asked: Sequence[str], known: Sequence[str] | None, answers: Answers) -> list[str]:
+    """Return the CSV's columns: what is asked and what earlier passes asked, in known order."""
+    earlier = [line.attribute for line in answers.history]
+    columns = dict.fromkeys([*asked, *earlier])
+    return [name for name in known or columns if name in columns]
+
+
 def _merge(config: dict[str, Any], overlay: dict[str, Any]) -> None:
     for key, value in overlay.items():
         if isinstance(value, dict) and isinstance(config.get(key), dict):
@@ -209,7 +278,7 @@ def _merge(config: dict[str, Any], overlay: dict[str, Any]) -> None:
             config[key] = value
 
 
-def _find_images(folder: Path, population: str, configfile: Sequence[Path]) -> EncodedImages:
+def _find_shards(folder: Path, population: str, configfile: Sequence[Path]) -> list[Path]:
     place = folder / population / "images"
     shards = sorted(place.glob("shard-*.parquet"))
     if not shards:
@@ -218,7 +287,7 @@ def _find_images(folder: Path, population: str, configfile: Sequence[Path]) -> E
             f"{place} has no images yet; make them with: "
             f"snakemake --cores 2 {shlex.quote(f'{place}/shard-00000.parquet')}{options}"
         )
-    return EncodedImages(shards)
+    return shards
 
 
 def _open_server(
@@ -235,6 +304,11 @@ def _open_server(
     try:
         return LabelServer(session, images, token, last)
     except OSError:
+        click.echo(
+            f"Port {last}, where the page was last time, is taken now: a page that is still open "
+            f"there does not come back. If it kept answers, stop this, free the port, and start "
+            f"again with --port {last}."
+        )
         return LabelServer(session, images, token)
 
 

@@ -1,4 +1,4 @@
-"""The judge `facexformer`: head pose in degrees, and which of CelebA's 40 attributes change.
+"""The judge `facexformer`: head pose in degrees, and what else of a face changes.
 
 It exists where real faces are segmented with FaceXFormer, whose other heads it asks. It says what
 the two judges of `judges` cannot: how far a head turns, and what else an edit does to a face. Its
@@ -15,6 +15,9 @@ latents:
   latents. Some is wanted: an open mouth is in `Mouth_Slightly_Open`.
 - `movers`: the five attributes that change most, by property.
 - `leakage_mean`: the mean of |change| of one latent over the 40 attributes, by property: a stat.
+- `groups`: for `age` (eight groups) and `gender` (two classes), by property: `change`, as above, of
+  each group's probability, and `moved`, the share of probability that one latent moves between
+  groups, half the sum of |change|: a stat. Which group is which was not published.
 
 `missing` counts the pictures in which no face was found: they are left out.
 """
@@ -30,7 +33,7 @@ from ohlora_lib.judging import metrics
 from ohlora_lib.judging.grids import LEVEL_ROWS, LEVELS, REBUILD, check_rows, grid_rows
 from ohlora_lib.judging.protocol import FITTED
 from ohlora_lib.networks.facexformer import ANGLES, ATTRIBUTES
-from ohlora_lib.networks.facexformer_segmenter import FaceXFormerSegmenter
+from ohlora_lib.networks.facexformer_segmenter import READ_WIDTHS, FaceXFormerSegmenter
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.seeds import rng
 from ohlora_lib.store.gallery import iter_gallery, read_rows
@@ -70,21 +73,22 @@ def judge_faces(
     if not np.array_equal(requests["row"], read_rows(pictures_path)):
         raise InputError(f"{pictures_path} holds other pictures than {requests_path}; {REBUILD}")
     latents, places = grid_rows(requests, "levels", requests_path)
-    angles = np.full((len(requests), len(ANGLES)), np.nan)
-    attributes = np.full((len(requests), len(ATTRIBUTES)), np.nan)
+    seen = {name: np.full((len(requests), width), np.nan) for name, width in READ_WIDTHS.items()}
     with tqdm(total=places.size, desc="faces", unit="img", mininterval=5) as progress:
         for rows, images in iter_gallery(pictures_path):
             wanted = np.isin(rows, places)
             reading = segmenter.read(images[wanted])
-            angles[rows[wanted]] = reading.angles
-            attributes[rows[wanted]] = reading.attributes
+            for name, values in seen.items():
+                values[rows[wanted]] = getattr(reading, name)
             progress.update(int(wanted.sum()))
     samples = metrics.resamples(len(latents), bootstrap, rng(seed, "judging", "bootstrap"))
-    missing = np.isnan(angles[places]).any(axis=2).sum(axis=1)
+    missing = np.isnan(seen["angles"][places]).any(axis=2).sum(axis=1)
     columns: dict[str, np.ndarray] = {"latent": latents, "missing": missing}
 
     stepped = places[:, LEVEL_ROWS]  # [L, 25] -> [L, property, level]
-    turned = angles[stepped[:, CONTROLLED.index("pose")]].swapaxes(1, 2)  # [L, angle, level]
+    turned = seen["angles"][stepped[:, CONTROLLED.index("pose")]].swapaxes(
+        1, 2
+    )  # [L, angle, level]
     levels = np.array(LEVELS)
     correlation = metrics.correlation(levels, turned)
     slope = metrics.line_fit(levels[FITTED], turned[..., FITTED])[0]
@@ -94,7 +98,11 @@ def judge_faces(
         columns |= {f"{angle}_{name}": values for name, values in found.items()}
         obeyed[angle] = {name: metrics.interval(values, samples) for name, values in found.items()}
 
-    change = attributes[stepped[:, :, -1]] - attributes[stepped[:, :, 0]]  # [L, property, 40]
+    # of each output from -2 to 2: [L, property, outputs]
+    changes = {
+        name: values[stepped[:, :, -1]] - values[stepped[:, :, 0]] for name, values in seen.items()
+    }
+    change = changes["attributes"]
     mean = metrics.known_mean(change, axis=0)
     leaked = metrics.known_mean(np.abs(change), axis=2)
     columns |= {f"{name}_leakage": leaked[:, i] for i, name in enumerate(CONTROLLED)}
@@ -116,8 +124,19 @@ def judge_faces(
             "leakage_mean": {
                 name: metrics.interval(leaked[:, i], samples) for i, name in enumerate(CONTROLLED)
             },
+            "groups": {head: _moved(changes[head], samples) for head in ("age", "gender")},
         },
     )
+
+
+def _moved(change: np.ndarray, samples: np.ndarray) -> dict[str, dict]:
+    """Return what of [L, property, groups] changes of probability the summary says, by property."""
+    mean = metrics.known_mean(change, axis=0)
+    moved = np.abs(change).sum(axis=2) / 2
+    return {
+        name: {"change": mean[i], "moved": metrics.interval(moved[:, i], samples)}
+        for i, name in enumerate(CONTROLLED)
+    }
 
 
 def _movers(change: dict[str, float]) -> list[str]:

@@ -146,19 +146,7 @@ def import_tasks(path: str | Path, log: AnswerLog, task: Task) -> str:
     Raises:
         InputError: a task is wrong; nothing was added.
     """
-    path = Path(path)
-    try:
-        content = path.read_bytes()
-        text = content.decode("utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}); correct the path") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 text; export it again") from error
-    found = list(_read(path, text, task))
-    if not any(item.choices or item.cancelled for item in found):
-        names = ", ".join(task.attributes)
-        raise InputError(f"{path} has no answer on {names}; name its attributes by --attributes")
-    digest = hashlib.sha256(content).hexdigest()[:12]
+    found, digest = read_export(path, task)
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     said: dict[Question, tuple[Value, Annotation]] = {}
     # answers before skips, older before newer: later ones replace
@@ -185,6 +173,34 @@ def import_tasks(path: str | Path, log: AnswerLog, task: Task) -> str:
     skips = sum(line.value == SKIP for line in lines)
     text = f"{len(lines) - skips} answers and {skips} skips added"
     return text + (f"; {stay} stood already, {differ} of them different, and stay" if stay else "")
+
+
+def read_export(path: str | Path, task: Task) -> tuple[list[Annotation], str]:
+    """Read and check an export of Label Studio.
+
+    Args:
+        path: the file; its format is told by its contents.
+        task: whose images and attributes.
+
+    Returns:
+        Its annotations, and a hash of the file.
+
+    Raises:
+        InputError: a task is wrong, or none has an answer to what the task asks.
+    """
+    path = Path(path)
+    try:
+        content = path.read_bytes()
+        text = content.decode("utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); correct the path") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 text; export it again") from error
+    found = list(_read(path, text, task))
+    if not any(item.choices or item.cancelled for item in found):
+        names = ", ".join(task.attributes)
+        raise InputError(f"{path} has no answer on {names}; name its attributes by --attributes")
+    return found, hashlib.sha256(content).hexdigest()[:12]
 
 
 def _read(path: Path, text: str, task: Task) -> Iterator[Annotation]:

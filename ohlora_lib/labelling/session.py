@@ -88,9 +88,19 @@ def status(answers: Answers, task: Task) -> dict[str, Any]:
 class Session:
     """Takes requests of pages, from any thread."""
 
-    def __init__(self, task: Task, log: AnswerLog, csv_path: str | Path):
-        """Serve `task`, log to `log`, and keep the label CSV up to date."""
+    def __init__(
+        self,
+        task: Task,
+        log: AnswerLog,
+        csv_path: str | Path,
+        columns: Sequence[str] | None = None,
+    ):
+        """Serve `task`, log to `log`, and keep the label CSV up to date.
+
+        `columns` are the CSV's, beside `id`; None: the task's attributes.
+        """
         self.task = task
+        self.columns = task.attributes if columns is None else columns
         self.csv_path = Path(csv_path)
         self._log = log
         self._lock = threading.Lock()
@@ -252,7 +262,7 @@ class Session:
             self._warning = f"{self.csv_path} cannot be written ({error.strerror}); the log can."
 
     def _write_labels(self) -> int:
-        return write_labels(self.csv_path, self._log.answers, self.task.attributes)
+        return write_labels(self.csv_path, self._log.answers, self.columns)
 
     def _news(self, since: int) -> dict[str, Any]:
         answers = self._log.answers

@@ -11,7 +11,7 @@ from ohlora_lib.errors import InputError
 from ohlora_lib.networks import load_network
 from ohlora_lib.networks.face_detection import FaceDetector
 from ohlora_lib.networks.facexformer import ANGLES, ATTRIBUTES, FaceXFormer
-from ohlora_lib.networks.facexformer_decoder import FaceOutput
+from ohlora_lib.networks.facexformer_decoder import HEADS, FaceOutput
 from ohlora_lib.networks.mtcnn import MTCNN
 from ohlora_lib.networks.pixels import full_batches, to_unit
 from ohlora_lib.networks.segmentation import MAP_SIDE, Segmentation
@@ -19,6 +19,13 @@ from ohlora_lib.store.faces import face_cut
 
 MARGIN = 0.25  # of the box's width or height, on each side
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pixels in [0, 1]
+# What `FaceReading` holds -> numbers per picture.
+READ_WIDTHS = {
+    "angles": len(ANGLES),
+    "attributes": len(ATTRIBUTES),
+    "age": HEADS["age"],
+    "gender": HEADS["gender"],
+}
 
 
 @dataclass(frozen=True)
@@ -29,10 +36,15 @@ class FaceReading:
         angles: float32 [N, 3], degrees, in the order of ANGLES; for the sign of yaw see
             `facexformer_decoder.FaceOutput`.
         attributes: float32 [N, 40], probabilities in the order of ATTRIBUTES.
+        age: float32 [N, 8], probabilities of eight age groups.
+        gender: float32 [N, 2], probabilities of two classes. Which group or class is which was not
+            published with the network's code.
     """
 
     angles: np.ndarray
     attributes: np.ndarray
+    age: np.ndarray
+    gender: np.ndarray
 
 
 class FaceXFormerSegmenter:
@@ -73,14 +85,22 @@ class FaceXFormerSegmenter:
         return Segmentation(maps, cuts, found)
 
     def read(self, images: np.ndarray) -> FaceReading:
-        """Read head pose and attributes of uint8 RGB pictures [N, H, W, 3]."""
+        """Read head pose, attributes, age and gender of uint8 RGB pictures [N, H, W, 3]."""
         cuts, found = self.locate(images)
-        angles = np.full((len(images), len(ANGLES)), np.nan, np.float32)
-        attributes = np.full((len(images), len(ATTRIBUTES)), np.nan, np.float32)
+        seen = {
+            name: np.full((len(images), width), np.nan, np.float32)
+            for name, width in READ_WIDTHS.items()
+        }
         for places, output in self._outputs(images, cuts, found):
-            angles[places] = output.headpose[: len(places)].rad2deg().cpu().numpy()
-            attributes[places] = output.attributes[: len(places)].sigmoid().cpu().numpy()
-        return FaceReading(angles, attributes)
+            said = {
+                "angles": output.headpose.rad2deg(),
+                "attributes": output.attributes.sigmoid(),
+                "age": output.age.softmax(dim=1),
+                "gender": output.gender.softmax(dim=1),
+            }
+            for name, values in said.items():
+                seen[name][places] = values[: len(places)].cpu().numpy()
+        return FaceReading(**seen)
 
     def locate(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return face cuts, float32 [N, 4] of whole px, and whether there is a face, bool [N]."""

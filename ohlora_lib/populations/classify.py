@@ -14,6 +14,7 @@ from ohlora_lib.store.shards import iter_images
 from ohlora_lib.store.tables import read_table, write_json, write_table
 from ohlora_lib.training.classifier import (
     ClassifierOptions,
+    Fold,
     FoldData,
     fold_metrics,
     split,
@@ -35,9 +36,10 @@ def train_classifier(
     options: dict,
     seed: int,
     start: str | Path | None = None,
+    finished: bool = False,
     device: str = "cpu",
 ) -> None:
-    """Train one fold and write its best epoch and what it reached.
+    """Train one fold, or take a finished network; write its best epoch and what it reached.
 
     Args:
         image_paths: image shards.
@@ -49,6 +51,7 @@ def train_classifier(
         options: `folds`, `stratified` and the fields of `ClassifierOptions`.
         seed: the run's seed.
         start: checkpoint whose weights the training starts from; new ones when None.
+        finished: take `start` as it is, and only judge it on the fold's validation images.
         device: torch device name.
 
     Raises:
@@ -67,8 +70,12 @@ def train_classifier(
     stream = derive_seed(seed, "classifier", attribute, fold)
     data = FoldData(images, answers, train_rows, validation_rows)
     network = None if start is None else _start(start, attribute, images.shape[1])
-    trained = train_fold(attribute, data, training, stream, network, device)
     truth = answers[validation_rows]
+    if finished:
+        scores = predict(network.to(device), images[validation_rows])
+        trained = Fold(network, fold_metrics(truth, scores, training.cut)["loss"], scores, 0)
+    else:
+        trained = train_fold(attribute, data, training, stream, network, device)
     document = {
         "attribute": attribute,
         "fold": fold,
@@ -84,6 +91,8 @@ def train_classifier(
         },
     }
     provenance = {"attribute": attribute, "fold": fold, "folds": folds, "seed": seed}
+    if finished:
+        provenance |= {"made_of": Path(start).name}
     save_network(weights_path, trained.network, provenance)
     write_json(metrics_path, document)
 
@@ -93,7 +102,8 @@ def _start(path: str | Path, attribute: str, resolution: int) -> AttributeCNN:
     if (network.attribute, network.resolution) != (attribute, resolution):
         raise InputError(
             f"{path} tells {network.attribute} at {network.resolution} pixels, so {attribute} at "
-            f"{resolution} cannot start from it; correct populations.*.training.{attribute}.start"
+            f"{resolution} cannot start from it; correct populations.*.training.{attribute}.start "
+            f"or populations.*.classifiers.{attribute}"
         )
     return network
 

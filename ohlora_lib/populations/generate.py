@@ -44,6 +44,7 @@ def generate(
     as_published: bool = False,
     batch_size: int = 16,
     shards: int | None = None,
+    resolution: int | None = None,
     device: str = "cpu",
 ) -> None:
     """Write images 0..count-1 into the shards `paths`, or those of them that belong there.
@@ -64,12 +65,18 @@ def generate(
         batch_size: images per forward pass (ignored with `as_published`).
         shards: how many the population has, where `paths` are some of them and named as
             `shard_name` says; None where they are all.
+        resolution: side that the images must have, pixels; any when None.
         device: torch device name.
 
     Raises:
-        InputError: `weights` is not a generator's checkpoint.
+        InputError: `weights` is not a generator's checkpoint, or draws another resolution.
     """
     network = load_network(weights, StyleGANGenerator.kind)
+    if resolution not in (None, network.resolution):
+        raise InputError(
+            f"{weights} draws {network.resolution} pixels a side where the domain has "
+            f"{resolution}; correct the generator or domain.resolution in the configuration"
+        )
     recipe = {
         "generator_sha256": _sha256(weights),
         "population": population,

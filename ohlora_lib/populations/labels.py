@@ -26,7 +26,7 @@ def take_labels(
     seed: int,
     csv_path: str | Path | None = None,
     annotator_path: str | Path | None = None,
-    population: str = "original",
+    command: str | None = None,
 ) -> None:
     """Write the labels of the images 0..count-1, from a person's CSV or simulated.
 
@@ -39,7 +39,7 @@ def take_labels(
         seed: the run's seed.
         csv_path: a person's labels; may cover more images than the first `count`.
         annotator_path: the annotator's probabilities, used where there is no CSV.
-        population: whose labels they are; named in messages only.
+        command: makes a CSV that is not there; named in messages only.
 
     Raises:
         InputError: the CSV is not there, is wrong somewhere, or does not cover the first `count`
@@ -47,8 +47,8 @@ def take_labels(
     """
     if csv_path is not None and not Path(csv_path).exists():
         raise InputError(
-            f"{csv_path} does not exist; make it with `ohlora label --population {population} "
-            f"--attributes {' '.join(attributes)}`, or correct labels.csv in the configuration"
+            f"{csv_path} does not exist; make it with `{command or 'ohlora label'}`, or correct "
+            "labels.csv in the configuration"
         )
     if csv_path is None:
         labels = simulate_labels(read_table(annotator_path), attributes, count, error_rate, seed)

@@ -40,6 +40,7 @@ class Method:
         steps: most steps that the training may take.
         patience: checks without a better one that end it before; 0: none do.
         note: a sentence about it for the page.
+        faces: summary.json of the judge `facexformer`, if it has seen the method.
         published_as: the method whose published figures stand beside; empty for its own name.
     """
 
@@ -52,6 +53,7 @@ class Method:
     steps: int = 0
     patience: int = 0
     note: str = ""
+    faces: str | Path | None = None
     published_as: str = ""
 
 
@@ -100,7 +102,13 @@ def write_leaderboard(
     warning = better_than(table, selected)
     if warning:
         print(warning, flush=True)
-    page = render(table, intervals, evaluation, curves, notes, Path(html).parent, warning)
+    faces = {
+        name: read_json(methods[name].faces)
+        for name in table["method"].unique()
+        if methods[name].faces
+    }
+    folder = Path(html).parent
+    page = render(table, intervals, evaluation, curves, faces, notes, folder, warning)
     with atomic_path(html) as part:
         part.write_text(page, encoding="utf-8")
 

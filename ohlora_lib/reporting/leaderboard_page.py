@@ -14,6 +14,7 @@ import pandas as pd
 
 from ohlora_lib.judging import JUDGES
 from ohlora_lib.reporting.leaderboard_columns import COLUMNS, Column
+from ohlora_lib.reporting.leaderboard_faces import render_faces
 from ohlora_lib.reporting.theme import BLUE, FAINT, INK, MUTED, QUALITY, RED, number, percent
 
 SHOWN = tuple(column for column in COLUMNS if column.shown)
@@ -83,6 +84,7 @@ def render(
     intervals: Mapping[tuple[str, str], dict[str, tuple[float, float]]],
     evaluation: Path,
     curves: Mapping[str, str | Path],
+    faces: Mapping[str, dict],
     notes: Mapping[str, str],
     folder: Path,
     note: str = "",
@@ -94,6 +96,7 @@ def render(
         intervals: 95 % intervals of columns, by (method, judge).
         evaluation: folder with {method}/{judge}/ and the pictures in it; missing ones are left out.
         curves: picture of the training, by method.
+        faces: see `leaderboard_faces.render_faces`.
         notes: sentences about a method, by method; may be empty.
         folder: where the page will lie; links are relative to it.
         note: a sentence that stands above the table.
@@ -119,6 +122,7 @@ def render(
 {bodies}
 </table></div>
 {_legend(table)}
+{render_faces(faces)}
 {cards}
 <script>{_SCRIPT}</script>
 </body>

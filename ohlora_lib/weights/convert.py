@@ -92,14 +92,17 @@ def build(
         ) from error
     found = misfit(expected, tensors)
     if found is not None:
+        key, _, difference = found.partition(":")
         seen = f", it has {' and '.join(other)}" if other else ""
         raise InputError(
-            f"{where} does not have the layout {layout}{seen}; the first difference is at {found}; "
-            "supply the right file"
+            f"{where} does not have the layout {layout}{seen}; the first difference is at "
+            f"{form.restore(key)}:{difference}; supply the right file"
         )
     for name, tensor in tensors.items():
         if not torch.isfinite(tensor).all():
-            raise InputError(f"{where} is damaged, as {name} is not finite; download it again")
+            raise InputError(
+                f"{where} is damaged, as {form.restore(name)} is not finite; download it again"
+            )
     network = network_class(form.kind)(**config)
     network.load_state_dict(tensors)
     return network.eval(), dropped

@@ -16,6 +16,7 @@ from ohlora_lib.weights.files import CHUNK, refuse_disguised, sha256_of
 
 TIMEOUT = 60  # seconds without a byte
 DROPPED = (OSError, http.client.HTTPException)  # what a bad line raises; URLError is an OSError
+BUSY = (408, 429)  # HTTP: too slow, too many requests; as errors of the server, worth another try
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)
 
 
@@ -72,7 +73,7 @@ def fetch(
             _receive(url, part, size)
             break
         except urllib.error.HTTPError as error:
-            if error.code < 500:
+            if error.code < 500 and error.code not in BUSY:
                 raise InputError(
                     f"{url} cannot be downloaded (HTTP {error.code} {error.reason}); see the "
                     "source page for its present address"

@@ -19,6 +19,7 @@ class Layout:
     recognise: Callable[[Shapes, Config], Config]  # to constructor arguments, from what is known
     mark: str  # a key by which weights are taken for this layout
     rename: Callable[[str], str] = str  # published key -> ours
+    restore: Callable[[str], str] = str  # ours -> published, for messages
 
 
 def _generator(shapes: Shapes, given: Config) -> Config:
@@ -74,6 +75,11 @@ def _encoder_key(name: str) -> str:
     return name.replace("fc1.0.", "fc1.")
 
 
+def _published_encoder_key(name: str) -> str:
+    name = re.sub(r"^convolutions\.(\d+)\.", lambda found: f"conv{int(found[1]) + 1}.0.", name)
+    return re.sub(r"^fc1\.", "fc1.0.", name)
+
+
 def _published(shapes: Shapes, given: Config) -> Config:
     return {"resolution": PUBLISHED}
 
@@ -90,7 +96,9 @@ LAYOUTS: dict[str, Layout] = {
     "attribute_cnn": Layout("attribute_cnn", _published, mark="conv1.0.weight"),
     "property_cnn": Layout("property_cnn", _property_cnn, mark="hair_color_score_cnn.fc1.0.weight"),
     "crop_discriminator": Layout("crop_discriminator", _published, mark="fc1.0.weight"),
-    "score_encoder": Layout("score_encoder", _encoder, mark="fc2_mu.weight", rename=_encoder_key),
+    "score_encoder": Layout(
+        "score_encoder", _encoder, "fc2_mu.weight", _encoder_key, _published_encoder_key
+    ),
     "facexformer": Layout("facexformer", _fixed, mark="backbone.0.0.0.weight"),
 }
 

@@ -78,10 +78,9 @@ async function send() {
       await receive(news, request);
     } catch (problem) {
       if (!problem.kind) throw problem;
-      if (problem.code === 400) { // no use in sending it again
+      if (problem.code === 400) { // no use in sending it again; a server with other options may take it
         state.pending.shift();
-        localStorage.removeItem(request.name);
-        say(`Not saved: ${problem.reason}.`);
+        say(`Not saved: ${problem.reason}. It is kept in this browser and sent again when the page is reloaded.`);
         await reload();
         continue;
       }
