@@ -38,11 +38,13 @@ class HairTexture(nn.Module):
         self.log_sharpness = nn.Parameter(torch.tensor(0.7))
         self.log_weight_of_none = nn.Parameter(torch.tensor(0.0))
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, image: Tensor, separate: bool = False) -> tuple[Tensor, Tensor]:
         """Measure hair.
 
         Args:
             image: [N, 3, resolution, resolution] RGB in [-1, 1], the whole picture.
+            separate: no gradient passes from the score to where hair is, which is learnt from maps:
+                with it, hair was found less sharply, as that pleases squared errors.
 
         Returns:
             The score [N, 1], in its own unit (about 0.2 to 2), and log odds of hair
@@ -56,7 +58,8 @@ class HairTexture(nn.Module):
             raise ValueError(f"image must be [N, 3, {side}, {side}], got {list(image.shape)}")
         hair = self._find(image[:, :, side // 2 :])
         ratio = _ratio(image)
-        finer = F.interpolate(hair, (FIRST_ROW, SIDE), mode="bilinear", align_corners=False)
+        seen = hair.detach() if separate else hair
+        finer = F.interpolate(seen, (FIRST_ROW, SIDE), mode="bilinear", align_corners=False)
         log_share = F.logsigmoid(self.log_sharpness.exp() * finer)
         # the score reads three columns beyond the left edge, from the right one: hardly ever hair
         log_share = F.pad(log_share, (3, 0, 0, 0), value=-10.0)

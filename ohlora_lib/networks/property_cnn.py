@@ -220,13 +220,16 @@ class HairstyleCNN(nn.Module):
             ValueError: if the image does not fit the network.
         """
         if self.learns_hair:
-            return self.score_and_hair(image)[0]
+            return self.fc_final(self.texture(image)[0])
         sides = [self.bottom_left_cnn.convolved(image), self.bottom_right_cnn.convolved(image)]
         return self.fc_final(self.fc1(torch.cat(sides, dim=1)))
 
     def score_and_hair(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Return z-scores [N, 1] and log odds of hair, see `HairTexture`; below 256 pixels only."""
-        score, hair = self.texture(image)
+        """Return z-scores [N, 1] and log odds of hair to learn from; below 256 pixels only.
+
+        The two are learnt apart, see `HairTexture.forward`.
+        """
+        score, hair = self.texture(image, separate=True)
         return self.fc_final(score), hair
 
 
