@@ -44,7 +44,7 @@ smoke: setup ## the same workflow with tiny counts, in results/smoke
 test: setup ## run the tests
 	$(BIN)/python -m pytest
 
-test-robust: setup ## whole runs killed 20 times, on a full disk, on one core (an hour)
+test-robust: setup ## whole runs killed 20 times, on a full disk, on one core, on real sizes (hours)
 	$(BIN)/python -m pytest tests/robust -s
 
 test-slurm: setup-slurm ## run the tests on a one-node SLURM that they install; as root, takes long

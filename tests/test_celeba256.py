@@ -8,69 +8,19 @@ from pathlib import Path
 import pytest
 import yaml
 from project import ROOT, copy_project, environment
+from test_environments import gpu_rules
 
 pytestmark = pytest.mark.slow
 
-ATTRIBUTES = ("gender", "quality", "age", "glass")
-LABELLED = {"original": 16, "v1": 12}
-TRAINING = {"folds": 2, "max_loss": 100, "patience": 1, "max_epochs": 1}
-OFF = {"enabled": False}
-SIZES = {  # every stage on a handful of images; two methods, as judging takes hundreds
-    "shards": 2,
-    "populations": {
-        "original": {
-            "images": 20,
-            "labels": {"count": LABELLED["original"]},
-            "filter": {"gender": {"min": 0}, "quality": {"min": 0}},
-        },
-        "v1": {
-            "images": 16,
-            "labels": {"count": LABELLED["v1"]},
-            "training": {"gender": {"max_epochs": 1}, "quality": {"max_epochs": 1}},
-            "filter": {
-                "gender": {"min": 0},
-                "quality": {"min": 0},
-                "age": {"max": 1},
-                "glass": {"max": 1},
-            },
-            "exclude_labelled": False,
-        },
-    },
-    "attributes": dict.fromkeys(ATTRIBUTES, TRAINING),
-    "property_cnn": {"epochs": 1},
-    "hairstyle_cnn": {"epochs": 1},
-    "finetune": {
-        **dict.fromkeys(("v2", "v3", "v4", "v5_1", "v5_2", "v5_3", "v8"), OFF),
-        "v1": {"steps": 1, "epoch": 1, "options": {"batch": 2}},
-    },
-    "vectorfind": dict.fromkeys(("v6", "v7", "v8"), OFF),
-    "directions": {
-        "finetune": "v1",
-        "samples": 300,
-        "ways": ["linear"],
-        "saturation": {"sizes": [200], "latents": 1},
-    },
-    "selection": {"method": "directions_linear"},
-    "judging": {
-        "latents": 1,
-        "joint_latents": 1,
-        "random_images": 4,
-        "bootstrap": 10,
-        "tsne_points": 8,
-    },
-    "inference": {"batch": 4},
-}
+CONFIGS = [f"config/{name}.yaml" for name in ("celeba256", "celeba256_handful")]
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Path:
-    folder = copy_project(tmp_path_factory.mktemp("celeba256") / "project")
-    (folder / "config/sizes.yaml").write_text(yaml.safe_dump(SIZES))
-    return folder
+    return copy_project(tmp_path_factory.mktemp("celeba256") / "project")
 
 
-def snakemake(folder: Path, *arguments: str, sizes: bool = True) -> tuple[int, str]:
-    configs = ["config/celeba256.yaml", *(["config/sizes.yaml"] if sizes else [])]
+def snakemake(folder: Path, *arguments: str, configs: list[str] = CONFIGS) -> tuple[int, str]:
     run = subprocess.run(
         [sys.executable, "-m", "snakemake", "--configfile", *configs, *arguments],
         cwd=folder,
@@ -82,6 +32,24 @@ def snakemake(folder: Path, *arguments: str, sizes: bool = True) -> tuple[int, s
     return run.returncode, run.stdout + run.stderr
 
 
+def overlay(folder: Path, **values) -> str:
+    """Write an overlay and return its path."""
+    (folder / "config/change.yaml").write_text(yaml.safe_dump(values))
+    return "config/change.yaml"
+
+
+def jobs(folder: Path, *arguments: str, configs: list[str]) -> dict[str, dict[str, str]]:
+    """Return the jobs of a dry run by their first output: rule, input, output."""
+    code, text = snakemake(folder, "--dry-run", *arguments, configs=configs)
+    assert code == 0, text[-4000:]
+    found = {}
+    for block in re.findall(r"^rule .*?(?=^\[|\Z)", text, re.M | re.S):
+        entry = {"rule": re.match(r"rule (\w+)", block)[1]}
+        entry |= dict(re.findall(r"^    (input|output): (.*)$", block, re.M))
+        found[entry.get("output", "").split(", ")[0]] = entry
+    return found
+
+
 def test_the_profile_names_rules_and_says_what_the_default_one_says():
     default, gpu = (
         yaml.safe_load((ROOT / f"profiles/{name}/config.yaml").read_text())
@@ -90,25 +58,96 @@ def test_the_profile_names_rules_and_says_what_the_default_one_says():
     rules = "".join(path.read_text() for path in (ROOT / "rules").glob("*.smk"))
     named = re.findall(r"^(?:use )?rule .*?(\w+)(?: with)?:|f\"(\w+)\{part\}\"", rules, re.M)
     assert set(gpu["set-resources"]) <= {name for pair in named for name in pair}
+    cards = gpu_rules() - {
+        "annotate_images",
+        "pretrain_paired",
+        "pretrain_adversarial",
+    }  # embedded's
+    assert cards <= set(gpu["set-resources"])
     given = {**gpu, "printshellcmds": False}
     assert {key: given[key] for key in default} == default
 
 
 def test_a_dry_run_needs_neither_weights_nor_labels(project):
-    code, text = snakemake(project, "--dry-run", sizes=False)
+    code, text = snakemake(project, "--dry-run", configs=CONFIGS[:1])
     assert code == 0, text
     for rule in ("fetch_weights", "import_weights", "generate_images", "take_labels"):
         assert f"rule {rule}:" in text
     assert "rule annotate_images" not in text
 
 
-def test_all_missing_weights_are_named_before_any_job_starts(project):
-    code, text = snakemake(project, "--cores", "1", sizes=False)
-    assert code != 0
-    errors = [line for line in text.splitlines() if line.startswith("error:")]
-    assert len(errors) == 2
-    for line, name in zip(errors, ("facexformer", "genforce_celeba256"), strict=True):
-        assert line.startswith(f"error: weights/downloads/{name}/")
-        assert f"`ohlora weights fetch {name}`" in line and "put it at weights/downloads" in line
+def missing(text: str) -> list[str]:
+    """Return the entries whose files a start says are missing, each with its remedy."""
+    lines = [line for line in text.splitlines() if line.startswith("error:")]
     assert "Traceback" not in text
+    for line in lines:
+        assert "put it at weights/downloads/" in line
+    return [re.match(r"error: weights/downloads/(\w+)/", line)[1] for line in lines]
+
+
+def test_all_missing_weights_are_named_before_any_job_starts(project):
+    code, text = snakemake(project, "--cores", "1", configs=CONFIGS[:1])
+    assert code != 0 and missing(text) == ["facexformer", "genforce_celeba256"]
+    for name in missing(text):
+        assert f"`ohlora weights fetch {name}`" in text
+    assert not (project / "results").exists() and not (project / "weights").exists()
+
+
+def test_what_is_drawn_or_trained_as_published_starts_from_the_published_generator(project):
+    change = overlay(project, populations={"original": {"as_published": True}})
+    weights = "weights/genforce_celeba256"
+    results = "results/celeba256"
+    wanted = [f"{results}/finetune/{name}/generator.safetensors" for name in ("v1", "v1_published")]
+    for configs, drawn_by in (
+        (CONFIGS[:1], "generator"),
+        ([CONFIGS[0], change], "generator_as_published"),
+    ):
+        found = jobs(project, *wanted, configs=configs)
+        image = found[f"{results}/original/images/shard-00000.parquet"]
+        assert image["input"] == f"{weights}/{drawn_by}.safetensors"
+        corrected, published = (found[path]["input"].split(", ") for path in wanted)
+        assert f"{weights}/generator.safetensors" in corrected
+        assert f"{weights}/generator_as_published.safetensors" in published
+        assert f"{weights}/generator.safetensors" not in published
+        assert f"{weights}/discriminator.safetensors" in published
+
+
+def test_published_classifiers_take_the_place_of_folds(project):
+    files = [f"weights/reference_attribute_cnns/gender-{k}.safetensors" for k in range(5)]
+    change = overlay(project, populations={"original": {"classifiers": {"gender": files}}})
+    folder = "results/celeba256/original"
+    found = jobs(project, f"{folder}/attributes.parquet", configs=[CONFIGS[0], change])
+    for fold, file in enumerate(files):
+        job = found[f"{folder}/classifiers/gender/fold-{fold}.safetensors"]
+        assert file in job["input"].split(", ") and found[file]["rule"] == "import_weights"
+        assert (
+            "weights/reference"
+            not in found[f"{folder}/classifiers/quality/fold-{fold}.safetensors"]["input"]
+        )
+
+
+REFERENCES = {
+    *(f"reference_{name}" for name in ("v1", "v3", "v4", "v8", "property_cnn")),
+    *(
+        f"reference_{kind}_{name}"
+        for kind in ("vectorfind", "vectors")
+        for name in ("v6", "v7", "v8")
+    ),
+}
+
+
+def test_all_published_models_are_planned_and_their_files_asked_for(project):
+    every = overlay(project, references={name: {"enabled": True} for name in ("v6", "v8")})
+    configs = [CONFIGS[0], "config/references.yaml", every]
+    names = ("v1", "v3", "v4", "v8", "v6", "v7", "vectors_v8")
+    found = jobs(project, "results/celeba256/leaderboard.csv", configs=configs)
+    for name in names:
+        assert found[f"results/celeba256/evaluation/reference_{name}/requests.parquet"]
+        assert found[f"results/celeba256/evaluation/reference_{name}/facexformer/per_latent.csv"]
+    code, text = snakemake(project, "--cores", "1", configs=configs)
+    assert code != 0
+    assert missing(text) == sorted({"facexformer", "genforce_celeba256", *REFERENCES})
+    code, text = snakemake(project, "--cores", "1", configs=configs[:2])
+    offered = REFERENCES - {"reference_v8", "reference_vectorfind_v6", "reference_vectors_v6"}
+    assert missing(text) == sorted({"facexformer", "genforce_celeba256", *offered})
     assert not (project / "results").exists() and not (project / "weights").exists()

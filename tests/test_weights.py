@@ -13,6 +13,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ohlora_lib.control.references import adopt_generator
 from ohlora_lib.control.vector_groups import VERSIONS, group_name
 from ohlora_lib.control.vectors import load_vectors
 from ohlora_lib.errors import InputError
@@ -206,6 +207,22 @@ def test_the_average_that_v5_overwrote_is_left_out():
     shapes = {**PUBLISHED["v5 generator"], "truncation.w_avg": [16, 512]}
     network, dropped = build("file", filled(shapes), part.layout, part.config)
     assert dropped == ["truncation.w_avg"] and not network.truncation.w_avg.any()
+
+
+def test_a_published_file_becomes_a_row_of_the_leaderboard(tmp_path):
+    name = "stylegan_gen_fine_tuned_v1.pth"
+    draw = torch.Generator().manual_seed(0)
+    tensors = {key: torch.randn(shape, generator=draw) for key, shape in PUBLISHED[name].items()}
+    part = registered("reference_v1", "generator")
+    torch.save(tensors, tmp_path / name)
+    convert(tmp_path / name, part, tmp_path / "generator.safetensors")
+    adopt_generator(
+        tmp_path / "generator.safetensors", tmp_path / "row.safetensors", "v1", 256, 0.9
+    )
+    row = read_checkpoint(tmp_path / "row.safetensors")
+    assert row.provenance["source"] == name and row.provenance["style_mixing"] == 0.9
+    assert len(row.provenance["labels"]) == 7
+    assert all(torch.equal(row.tensors[key], value) for key, value in tensors.items())
 
 
 # ---- what is refused
