@@ -1,4 +1,4 @@
-"""The v2 property scores beside plain Python loops."""
+"""The property scores of both algorithms beside plain Python loops."""
 
 import importlib
 from collections.abc import Iterator
@@ -15,18 +15,20 @@ COUNT = 64  # pictures that ours scores at once: the same faces again and again
 
 
 def scores(device: str) -> Iterator[Row]:
-    """Yield the time of every score, then that of all."""
+    """Yield the time of every score of an algorithm, then that of all; v2 first."""
     with np.load(CASES) as cases:
         maps, pictures = cases["parsing"][:FACES], cases["images"][:FACES]
     lists = list(zip(maps.tolist(), pictures.tolist(), strict=True))
     chosen = np.arange(COUNT) % FACES
     maps, pictures = maps[chosen], pictures[chosen]
-    times = []
-    for name in ALGORITHMS["v2"]:
-        reference, ours = SCORES[name], importlib.import_module(f"ohlora_lib.scores.{name}").v2
-        slow = best_of(lambda score=reference: [score(*one) for one in lists], repeats=1)
-        fast = best_of(lambda score=ours: score(maps, pictures))
-        times.append((fast, slow * COUNT / FACES))
-        yield Row(f"score_{name}", COUNT, times[-1][0], "plain Python", times[-1][1])
-    fast, slow = (sum(column) for column in zip(*times, strict=True))
-    yield Row("score_all", COUNT, fast, "plain Python", slow)
+    for algorithm, prefix in (("v2", "score"), ("v1", "score_v1")):
+        times = []
+        for name in ALGORITHMS[algorithm]:
+            module = importlib.import_module(f"ohlora_lib.scores.{name}")
+            reference, ours = SCORES[algorithm][name], getattr(module, algorithm)
+            slow = best_of(lambda score=reference: [score(*one) for one in lists], repeats=1)
+            fast = best_of(lambda score=ours: score(maps, pictures))
+            times.append((fast, slow * COUNT / FACES))
+            yield Row(f"{prefix}_{name}", COUNT, times[-1][0], "plain Python", times[-1][1])
+        fast, slow = (sum(column) for column in zip(*times, strict=True))
+        yield Row(f"{prefix}_all", COUNT, fast, "plain Python", slow)
