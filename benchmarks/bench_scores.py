@@ -1,4 +1,4 @@
-"""The v2 property scores beside plain Python loops."""
+"""The property scores of both algorithms beside plain Python loops."""
 
 import importlib
 from collections.abc import Iterator
@@ -16,22 +16,23 @@ REFERENCE = "plain Python"
 
 
 def scores(device: str) -> Iterator[Row]:
-    """Yield the time of every score, then that of all, by number of pictures."""
+    """Yield the time of every score of an algorithm, then of all, by number of pictures; v2 first."""
     with np.load(CASES) as cases:
         maps, pictures = cases["parsing"][:FACES], cases["images"][:FACES]
     lists = list(zip(maps.tolist(), pictures.tolist(), strict=True))
-    slow = {}
-    for name in ALGORITHMS["v2"]:
-        reference = SCORES[name]
-        seconds = best_of(lambda score=reference: [score(*one) for one in lists], repeats=1)
-        slow[name] = seconds / FACES
-    for count in COUNTS:
-        chosen = np.arange(count) % FACES
-        many = maps[chosen], pictures[chosen]
-        total = 0.0
-        for name in ALGORITHMS["v2"]:
-            ours = importlib.import_module(f"ohlora_lib.scores.{name}").v2
-            fast = best_of(lambda score=ours, given=many: score(*given))
-            yield Row(f"score_{name}", count, fast, REFERENCE, slow[name] * count)
-            total += fast
-        yield Row("score_all", count, total, REFERENCE, sum(slow.values()) * count)
+    for algorithm, prefix in (("v2", "score"), ("v1", "score_v1")):
+        slow = {}
+        for name in ALGORITHMS[algorithm]:
+            reference = SCORES[algorithm][name]
+            seconds = best_of(lambda score=reference: [score(*one) for one in lists], repeats=1)
+            slow[name] = seconds / FACES
+        for count in COUNTS:
+            chosen = np.arange(count) % FACES
+            many = maps[chosen], pictures[chosen]
+            total = 0.0
+            for name in ALGORITHMS[algorithm]:
+                ours = getattr(importlib.import_module(f"ohlora_lib.scores.{name}"), algorithm)
+                fast = best_of(lambda score=ours, given=many: score(*given))
+                yield Row(f"{prefix}_{name}", count, fast, REFERENCE, slow[name] * count)
+                total += fast
+            yield Row(f"{prefix}_all", count, total, REFERENCE, sum(slow.values()) * count)

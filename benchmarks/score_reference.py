@@ -1,4 +1,4 @@
-"""Algorithm v2 of the property scores as plain Python loops: slow and obvious, for comparison.
+"""Both algorithms of the property scores as plain Python loops: slow and obvious, for comparison.
 
 Straight from the description of the method, sharing no code with `ohlora_lib.scores`. Each function
 takes one class map (224 lists of 224 integers) and one picture (the same, of [r, g, b] lists).
@@ -6,7 +6,7 @@ takes one class map (224 lists of 224 integers) and one picture (the same, of [r
 
 import math
 
-SIDE = 224
+SIDE = 224  # of a class map; functions without _v1 in their name are those of algorithm v2
 
 
 def brightness(picture: list, y: int, x: int) -> float:
@@ -132,13 +132,75 @@ def hairstyle(class_map: list, picture: list) -> float:
     return sum(values) / len(values) if values else 0.45
 
 
-SCORES = {
-    "eyes": eyes,
-    "hair_color": hair_color,
-    "hair_length": hair_length,
-    "mouth": mouth,
-    "pose": pose,
-    "background_mean": background_mean,
-    "background_std": background_std,
-    "hairstyle": hairstyle,
+def height(found: list) -> int:
+    """Return the highest row minus the lowest of (y, x) pixels; 0 without pixels."""
+    rows = [y for y, _ in found]
+    return max(rows) - min(rows) if rows else 0
+
+
+def eyes_v1(class_map: list, picture: list) -> float:
+    """Return the mean height of the eyes."""
+    rows = range(56, 140)
+    left = places(class_map, 4, rows, range(168))
+    right = places(class_map, 5, rows, range(56, SIDE))
+    return (height(left) + height(right)) / 2
+
+
+def hair_color_v1(class_map: list, picture: list) -> float:
+    """Return the median brightness of the hair; NaN without hair."""
+    hair = places(class_map, 10, range(SIDE), range(SIDE))
+    levels = sorted(brightness(picture, y, x) for y, x in hair)
+    half = len(levels) // 2
+    if not levels:
+        return math.nan
+    return levels[half] if len(levels) % 2 else (levels[half - 1] + levels[half]) / 2
+
+
+def hair_length_v1(class_map: list, picture: list) -> float:
+    """Return the lowest row of the hair, and half its width at the lower edge; NaN without hair."""
+    hair = places(class_map, 10, range(SIDE), range(SIDE))
+    if not hair:
+        return math.nan
+    return max(y for y, _ in hair) + sum(y == SIDE - 1 for y, _ in hair) / 2
+
+
+def mouth_v1(class_map: list, picture: list) -> float:
+    """Return the height of the lips plus that of the inner mouth."""
+    every = range(SIDE)
+    lips = places(class_map, 7, every, every) + places(class_map, 9, every, every)
+    return height(lips) + height(places(class_map, 8, every, every))
+
+
+def pose_v1(class_map: list, picture: list) -> float:
+    """Return minus the correlation of x and y over the nose; NaN where it is undefined."""
+    nose = places(class_map, 6, range(SIDE), range(SIDE))
+    if not nose:
+        return math.nan
+    mean_y = sum(y for y, _ in nose) / len(nose)
+    mean_x = sum(x for _, x in nose) / len(nose)
+    both = sum((y - mean_y) * (x - mean_x) for y, x in nose)
+    scale = sum((y - mean_y) ** 2 for y, _ in nose) * sum((x - mean_x) ** 2 for _, x in nose)
+    return -both / math.sqrt(scale) if scale else math.nan
+
+
+SCORES = {  # by algorithm
+    "v1": {
+        "eyes": eyes_v1,
+        "hair_color": hair_color_v1,
+        "hair_length": hair_length_v1,
+        "mouth": mouth_v1,
+        "pose": pose_v1,
+        "background_mean": background_mean,
+        "background_std": background_std,
+    },
+    "v2": {
+        "eyes": eyes,
+        "hair_color": hair_color,
+        "hair_length": hair_length,
+        "mouth": mouth,
+        "pose": pose,
+        "background_mean": background_mean,
+        "background_std": background_std,
+        "hairstyle": hairstyle,
+    },
 }

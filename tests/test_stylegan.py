@@ -9,6 +9,8 @@ import torch
 from torch.nn import functional as F
 
 from ohlora_lib.networks import load_network, save_network
+from ohlora_lib.networks.inference import Synthesizer
+from ohlora_lib.networks.pixels import to_uint8
 from ohlora_lib.networks.stylegan_discriminator import StyleGANDiscriminator, minibatch_group
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 
@@ -109,6 +111,16 @@ def test_styles_and_images_equal_the_reference(reference):
     reference.check("image_trunc", generator(reference.z, reference.label, 0.7, 4))
     other = reference.generators["generator"]
     reference.check("image_generator", other(reference.z, reference.label))
+
+
+@pytest.mark.parametrize(("key", "truncation"), [("image", ()), ("image_trunc", (0.7, 4))])
+def test_the_fast_path_equals_the_reference(reference, key, truncation):
+    expected = to_uint8(torch.from_numpy(reference.arrays[key]))
+    synthesizer = Synthesizer(reference.generator, batch_size=3)
+    found = synthesizer.from_z(reference.z, reference.label, *truncation)[: len(expected)]
+    difference = np.abs(found.astype(int) - expected)
+    assert found.shape == expected.shape and difference.max() <= 1
+    assert (difference > 0).mean() < 1e-3
 
 
 def test_discriminator_equals_the_reference(reference):

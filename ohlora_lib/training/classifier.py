@@ -46,7 +46,7 @@ class Fold:
     network: AttributeCNN
     loss: float  # validation loss of the best epoch, nats per image
     scores: np.ndarray  # float [n_validation], the best epoch's answers, in the order given
-    best_epoch: int
+    best_epoch: int  # counted from 0: with a patience of 20, 21 less than the epochs trained
     history: list[dict] = field(default_factory=list)  # per epoch: train_loss, loss, auroc
     attempts: list[dict] = field(default_factory=list)  # per training: loss, epochs, best_epoch
 
@@ -175,7 +175,7 @@ def _train_once(
         )
         if best is None or found["loss"] < best.loss:
             best = Fold(copy.deepcopy(network).eval(), found["loss"], scores, epoch)
-        elif epoch - best.best_epoch > options.patience:
+        elif epoch - best.best_epoch >= options.patience:
             break
     assert best is not None
     best.history = history
