@@ -16,7 +16,7 @@ REFERENCE = "plain Python"
 
 
 def scores(device: str) -> Iterator[Row]:
-    """Yield the time of every score of an algorithm, then of all, by number of pictures; v2 first."""
+    """Yield the time of every score of an algorithm, then of all, by number of pictures."""
     with np.load(CASES) as cases:
         maps, pictures = cases["parsing"][:FACES], cases["images"][:FACES]
     lists = list(zip(maps.tolist(), pictures.tolist(), strict=True))

@@ -446,7 +446,8 @@ def test_every_way_of_directions_starts_from_the_one_before(project):
     target = f"{folder}/closed_loop/directions.safetensors"
     run = snakemake(project, "--cores", "1", target, overlay=overlay)
     assert run.returncode == 0, said(run)[-8000:]
-    fitted = re.findall(r"^rule fit_directions:.*?wildcards: directions=(\w+)", said(run), DEEP)
+    jobs = r"^(?:local)?rule fit_directions:.*?wildcards: directions=(\w+)"
+    fitted = re.findall(jobs, said(run), DEEP)
     assert fitted == list(DIRECTION_METHODS)
     assert "draw_samples" not in said(run)
     assert list((project / RESULTS / "state/directions/trained").glob("state-*"))

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, NullLocator
 
 from ohlora_lib.reporting.theme import (
     BLUE,
@@ -20,6 +20,7 @@ from ohlora_lib.reporting.theme import (
 from ohlora_lib.store.tables import read_table
 
 STEP = 4.2  # % of yield between the lines of two labels that would else cover each other
+FEW = 5  # costs that are ticks themselves
 GROUPS = 16  # of the way svm
 WAYS = {"svm": f"SVM in {GROUPS} groups", "pooled": "SVM, no groups", "linear": "closed form"}
 
@@ -86,7 +87,8 @@ def plot_yields(axes: Axes, table: pd.DataFrame, cost: str) -> None:
         while any(abs(x - a) < 0.45 and abs(y - b) < STEP for a, b in placed):
             y -= STEP
         placed.append((x, y))
-        moved = y != top  # a line then leads from the name to its point
+        line = {"arrowstyle": "-", "color": MUTED, "linewidth": 0.6, "relpos": (0, 0.5)}
+        moved = y != top  # the line then leads from the name to its point
         axes.annotate(
             name,
             (place[name], top),
@@ -95,13 +97,15 @@ def plot_yields(axes: Axes, table: pd.DataFrame, cost: str) -> None:
             va="center",
             size=8,
             color=INK,
-            arrowprops={"arrowstyle": "-", "color": MUTED, "linewidth": 0.6} if moved else None,
+            arrowprops={**line, "shrinkA": 0} if moved else None,
         )
     axes.set(xscale="log", ylim=(min(-4.0, *(y - 4 for _, y in placed)), 106), ylabel="yield, %")
     axes.margins(x=0.25)  # for the names
+    few = sorted(set(place)) if place.nunique() <= FEW else None
+    axes.xaxis.set_major_locator(FixedLocator(few) if few else LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(lambda value, _: number(value))
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.legend(loc="lower right")
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2)  # beside the title
 
 
 def plot_curves(axes: Axes, curves: pd.DataFrame) -> None:
