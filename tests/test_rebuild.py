@@ -17,7 +17,7 @@ RULE = re.compile(r"`(\w+)`")
 
 
 def table() -> dict[str, tuple[str, str]]:
-    """Return, by the words of a change, what docs/rebuild.md says of the run and of population v1."""
+    """Return, by the words of a change, what docs/rebuild.md says of the run and of v1."""
     text = (ROOT / "docs/rebuild.md").read_text().split("\n## ")[1]
     rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
     return {change: (first, second) for change, first, second in rows[1:]}
