@@ -37,6 +37,7 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen:
 def test_a_second_run_waits_for_the_first_and_a_killed_one_leaves_no_lock(tmp_path):
     folder = copy_project(tmp_path / "project")
     first = start(folder, "--cores", "1", TARGET)
+    os.killpg(first.pid, signal.SIGSTOP)  # it lives, and gets no further
     second = snakemake(folder, "--cores", "1", TARGET)
     assert second.returncode != 0 and "Traceback" not in said(second)
     assert f"error: another run of snakemake works in {RESULTS}" in said(second)

@@ -10,11 +10,16 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from project import RESULTS, UNNEEDED, copy_project, edit, merged, said, snakemake
+from test_distributed import largest_difference
 
+from ohlora_lib.configuration import validate_config
 from ohlora_lib.control import DIRECTION_METHODS
 from ohlora_lib.control.directions import load_directions
 from ohlora_lib.control.models import open_model
+from ohlora_lib.networks import load_network
+from ohlora_lib.provenance import environment
 from ohlora_lib.scores import ALGORITHMS, CONTROLLED, PAIRS, PROPERTIES
 from ohlora_lib.store.checkpoints import read_checkpoint
 from ohlora_lib.store.gallery import read_gallery
@@ -211,6 +216,43 @@ def test_property_cnn(finished):
     assert set(metrics["validation"]) == set(metrics["all"]) == set(ALGORITHMS["v1"])
 
 
+def test_two_processes_train_what_one_does(project):
+    target = f"{RESULTS}/property_cnn/property_cnn.safetensors"
+    alone = load_network(project / target).state_dict()
+    overlay = {"property_cnn": {"gpus": 2}}
+    run = snakemake(project, "--cores", "2", "--force", target, overlay=overlay)
+    assert run.returncode == 0, said(run)
+    together = load_network(project / target).state_dict()
+    assert 0 < largest_difference(alone, together) < 1e-3  # none at all: one process trained
+
+
+def test_the_record_of_the_run(finished):
+    record = read_json(finished / RESULTS / "run.json")
+    assert record["commit"] == {"id": "unknown", "dirty": None}  # the copy is no checkout
+    assert record["environment"] == environment()
+    files = [finished / name for name in ("config.yaml", "config/smoke.yaml")]
+    config = merged(*(yaml.safe_load(file.read_text()) for file in files))
+    schema = finished / "rules/schemas/config.schema.yaml"
+    resolved = validate_config(config, schema, [str(file) for file in files])
+    resolved.pop("runs")
+    assert yaml.safe_load((finished / RESULTS / "config.yaml").read_text()) == resolved
+
+
+def test_finished_runs_are_compared(project):
+    results = project / RESULTS
+    shutil.copytree(results, project / "first")
+    for name in ("a", "b"):
+        shutil.copytree(project / "first", results / name, ignore=UNNEEDED)
+    edit(results / "b/config.yaml", lambda text: text.replace("bootstrap: 100", "bootstrap: 50"))
+    run = snakemake(project, "compare", "--cores", "1", "--config", "runs=a,b")
+    assert run.returncode == 0, said(run)
+    page = (results / "compare/a-vs-b.html").read_text()
+    assert "judging.bootstrap" in page and ">seed<" not in page
+    assert all(name in page for name in METHODS)
+    for name in ("v1", "v3", "v8", "property_cnn", "hairstyle_cnn"):
+        assert f'alt="Training of {name} in both runs"' in page
+
+
 def test_every_figure_is_a_picture(finished):
     pictures = [p for p in (finished / RESULTS / "report").rglob("*") if p.suffix != ".csv"]
     pictures = [p for p in pictures if p.suffix in (".png", ".jpg")]
@@ -233,17 +275,7 @@ def test_nothing_unfinished_is_left(finished):
     assert {path.name for path in (finished / "results").iterdir()} == {"smoke"}
 
 
-# ---- what reruns
-
-
-def test_a_second_run_does_nothing(finished):
-    assert planned(finished, first=False) == set()
-
-
-def test_a_copied_project_does_nothing_even_when_its_weights_look_newer(project):
-    for path in (project / "resources").rglob("*.safetensors"):
-        path.touch()
-    assert planned(project, first=False) == set()
+# ---- what reruns; test_rebuild.py has the rules, these the jobs of a rule
 
 
 @pytest.mark.parametrize(
@@ -273,43 +305,6 @@ def test_a_score_parameter_reruns_that_algorithm_and_property(finished, algorith
     assert planned(finished, overlay) == scored((algorithm, name))
 
 
-def test_another_seed_reruns_all_that_draws_and_what_follows(finished):
-    jobs = rules(planned(finished, {"seed": 1}))
-    assert {"generate_images", "train_classifier", "train_property_cnn", "draw_pictures"} <= jobs
-    assert {"annotate_images", "segment_images", "normalise_scores", "judge_method"} <= jobs
-
-
-def test_a_label_table_trains_again_on_the_same_images(project):
-    lines = ["id,gender,quality", *(f"{index},1,{index % 2}" for index in range(LABELLED))]
-    (project / "labels.csv").write_text("\n".join(lines))
-    overlay = {"populations": {"original": {"labels": {"csv": "labels.csv"}}}}
-    jobs = rules(planned(project, overlay))
-    assert {"take_labels", "train_classifier", "filter_images"} <= jobs
-    assert not {"generate_images", "annotate_images"} & jobs
-
-
-def test_a_caption_reruns_nothing(project):
-    edit(project / "rules/captions/funnel.rst", lambda text: text + "\nMore words.\n")
-    assert planned(project, first=False) == set()
-
-
-def test_a_deleted_shard_is_made_again_when_something_needs_it(project):
-    shard = project / POPULATION / "images/shard-00001.parquet"
-    shard.unlink()
-    assert planned(project, first=False) == set()
-    run = snakemake(project, "--dry-run", str(shard.relative_to(project)))
-    assert re.findall(r"^rule (\w+):", said(run), re.MULTILINE) == ["generate_images"]
-
-
-def test_a_comment_or_docstring_reruns_nothing(project):
-    for module in ("scores/eyes.py", "populations/measure.py", "reporting/funnel.py"):
-        edit(
-            project / "ohlora_lib" / module,
-            lambda text: "# a comment\n" + text.replace('"""', '"""Indeed: ', 1) + "\n# another\n",
-        )
-    assert planned(project, first=False) == set()
-
-
 def test_editing_a_report_module_reruns_the_report_only(project):
     edit(project / "ohlora_lib/reporting/funnel.py", more_code)
     assert planned(project) == {("plot_funnel",)}
@@ -320,37 +315,10 @@ def test_editing_a_report_module_reruns_the_report_only(project):
     assert all(name.startswith("plot_") for name in jobs - drawing)
 
 
-def test_a_filter_threshold_reruns_the_filter_and_what_follows(finished):
-    overlay = {"populations": {"original": {"filter": {"gender": {"min": 0.39}}}}}
-    jobs = planned(finished, overlay)
-    assert {"filter_images", "segment_images", "normalise_scores", "plot_funnel"} <= rules(jobs)
-    assert {job for job in jobs if job[0] == "score_property"} == {
-        ("score_property", *pair) for pair in PAIRS
-    }
-    before = {"generate_images", "annotate_images", "take_labels", "train_classifier"}
-    before |= {"predict_attribute", "collect_metrics", "join_attributes", "plot_roc"}
-    assert not before & rules(jobs)
-
-
-def test_the_error_rate_of_labels_trains_again_on_the_same_images(finished):
-    overlay = {"populations": {"original": {"labels": {"error_rate": 0.4}}}}
-    jobs = planned(finished, overlay)
-    trained = {job[1:] for job in jobs if job[0] == "train_classifier"}
-    assert trained == {(name, str(k)) for name in ("gender", "quality") for k in range(FOLDS)}
-    assert "take_labels" in rules(jobs)
-    assert not {"generate_images", "annotate_images"} & rules(jobs)
-
-
 def test_an_option_of_one_attribute_trains_that_attribute_only(finished):
     jobs = planned(finished, {"attributes": {"quality": {"learning_rate": 1.0e-4}}})
     assert {job[1] for job in jobs if job[0] == "train_classifier"} == {"quality"}
     assert not {"generate_images", "take_labels", "annotate_images"} & rules(jobs)
-
-
-def test_an_option_of_the_property_cnn_trains_it_only(finished):
-    jobs = planned(finished, {"property_cnn": {"learning_rate": 1.0e-4}})
-    assert ("train_property_cnn",) in jobs and ("score_property_cnn",) in jobs
-    assert not {"segment_images", "score_property", "normalise_scores"} & rules(jobs)
 
 
 def test_an_option_of_one_fine_tune_trains_and_judges_that_one_only(finished):
@@ -375,19 +343,6 @@ def test_published_recipes_start_from_the_published_parent(project):
         assert provenance["recipe"] == recipe and not provenance["options"]["keep_weights"]
 
 
-def test_editing_an_objective_trains_what_uses_it(project):
-    edit(project / "ohlora_lib/training/finetune/autoencoder.py", more_code)
-    assert planned(project) == finetuned("v3")
-
-
-def test_editing_a_way_of_fitting_leaves_the_samples_alone(project):
-    edit(project / "ohlora_lib/control/layers.py", more_code)
-    jobs = planned(project, first=False)
-    assert ("fit_directions", "linear") in jobs and jobs >= LISTS
-    assert ("judge_method", "directions_linear", "segment") in jobs
-    assert not {"draw_samples", "find_vectors", "finetune_adversarial"} & rules(jobs)
-
-
 def test_a_limit_of_the_second_population_leaves_the_first_alone(finished):
     overlay = {"populations": {"v1": {"filter": {"quality": {"share": 0.9}}}}}
     jobs = planned(finished, overlay, first=False)
@@ -395,12 +350,6 @@ def test_a_limit_of_the_second_population_leaves_the_first_alone(finished):
     assert ("fit_directions", "linear") in jobs and ("train_hairstyle_cnn",) in jobs
     assert not {"train_classifier", "train_property_cnn", "generate_images"} & rules(jobs)
     assert ("finetune_adversarial", "v1") not in jobs
-
-
-def test_more_bootstrap_samples_draw_nothing_again(finished):
-    jobs = rules(planned(finished, {"judging": {"bootstrap": 50}}, first=False))
-    assert "judge_method" in jobs and "make_leaderboard" in jobs
-    assert not {"draw_pictures", "read_attributes", "score_pictures"} & jobs
 
 
 def test_the_published_recipes_are_methods_of_their_own(finished):
@@ -511,19 +460,51 @@ def test_a_wrong_configuration_is_one_sentence(untouched, overlay, sentence):
     assert not (untouched / "results").exists()
 
 
-def test_a_damaged_shard_is_named(project):
-    shard = project / POPULATION / "images/shard-00001.parquet"
-    raw = bytearray(shard.read_bytes())
-    raw[1000:1100] = bytes(100)
-    shard.write_bytes(raw)
-    target = f"{POPULATION}/annotator.parquet"
-    run = snakemake(project, "--cores", "1", "--force", target)
-    assert run.returncode != 0
-    sentence = re.search(r"error: (\S+) is damaged or not a shard .*", said(run))
+def without_bytes(raw: bytes) -> bytes:
+    return raw[:1000] + bytes(100) + raw[1100:]
+
+
+def without_last_row(raw: bytes) -> bytes:
+    return raw[: raw[:-1].rindex(b"\n") + 1]
+
+
+@pytest.mark.parametrize(
+    ("file", "damage", "said_of_it", "target"),
+    [
+        (
+            f"{POPULATION}/images/shard-00001.parquet",
+            without_bytes,
+            "is damaged or not a shard",
+            f"{POPULATION}/annotator.parquet",
+        ),
+        (
+            f"{POPULATION}/all_scores_v2.csv",
+            without_last_row,
+            "has [0-9]+ rows where [0-9]+ belong",
+            f"{RESULTS}/property_cnn/property_cnn.safetensors",
+        ),
+        (
+            f"{RESULTS}/property_cnn/property_cnn.safetensors",
+            lambda raw: raw[:-9] + bytes([raw[-9] ^ 1]) + raw[-8:],
+            "is damaged: its checksum",
+            f"{RESULTS}/property_cnn/all_scores_v2_cnn.csv",
+        ),
+    ],
+    ids=["shard", "csv", "checkpoint"],
+)
+def test_a_damaged_file_is_named_and_made_again(project, file, damage, said_of_it, target):
+    before = (project / file).read_bytes()
+    (project / file).write_bytes(damage(before))
+    run = snakemake(project, "--cores", "2", "--force", target)
+    assert run.returncode != 0 and "Traceback" not in said(run)
+    sentence = re.search(rf"error: {re.escape(file)} {said_of_it}.*", said(run))
     assert sentence, said(run)
-    assert sentence[1] == f"{POPULATION}/images/shard-00001.parquet"
-    assert "snakemake again" in sentence[0]
+    assert f"(rm {file}) and run snakemake again" in sentence[0]
     assert not (project / target).exists()
+    (project / file).unlink()
+    run = snakemake(project, "--cores", "2", target)
+    assert run.returncode == 0, said(run)
+    assert (project / file).read_bytes() == before and (project / target).is_file()
 
 
 def test_a_wrong_label_is_named_by_line(project):
