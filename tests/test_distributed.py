@@ -42,7 +42,7 @@ if kind == "property_cnn":
     found = train_property_cnn(images, scores, *rows, options, 3, folder / "state")
     networks, told = {{"network": found.network}}, found.history
 else:
-    from test_finetune import make_objective, material
+    from finetune_material import make_objective, material
     from ohlora_lib.training.finetune.loop import train_finetune
 
     given, options = material(kind, steps=4, epoch=2, r1_every=2)
