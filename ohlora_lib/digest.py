@@ -10,13 +10,13 @@ import contextlib
 import functools
 import hashlib
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from ohlora_lib.errors import InputError
-from ohlora_lib.store.atomic import atomic_path
 
 ROOT = Path(__file__).parent  # the package folder; its parent is where module names start
 
@@ -101,8 +101,11 @@ def keep_parsed(cache: Path) -> None:
     Where it cannot be written, the next start takes longer.
     """
     if not _used.keys() <= _known.keys():
-        with contextlib.suppress(OSError), atomic_path(cache) as part:
+        part = cache.with_name(f".part-{os.getpid()}-{cache.name}")  # runs start side by side
+        with contextlib.suppress(OSError):
+            cache.parent.mkdir(parents=True, exist_ok=True)
             part.write_text(json.dumps(_used), encoding="utf-8")
+            os.replace(part, cache)
 
 
 class Parsed(NamedTuple):

@@ -160,6 +160,4 @@ def test_own_package():
         "ohlora_lib",
         "ohlora_lib.digest",
         "ohlora_lib.errors",
-        "ohlora_lib.store",
-        "ohlora_lib.store.atomic",
     ]

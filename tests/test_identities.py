@@ -40,6 +40,7 @@ def write_evaluation(folder: Path, method: str = "finetune_v3") -> None:
     for name in ATTRIBUTES:
         attributes[name] = np.where(WANTED[name], 0.9, 0.1) + rng.uniform(-0.05, 0.05, count)
     attributes["drift"] = rng.uniform(0.1, 0.3, count)
+    attributes["elsewhere"] = rng.uniform(1.0, 3.0, count)
     write_table(folder / "attributes.parquet", attributes)
     quality = {"log_odds_std": dict.fromkeys(ATTRIBUTES, 1.0), "random": {}}
     write_json(folder / "quality.json", quality)

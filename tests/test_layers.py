@@ -25,7 +25,7 @@ LAYERS = (
     "labelling",
     "cli",
 )
-FREE = {"errors", "gpus", "seeds"}  # anyone may import these
+FREE = {"documents", "errors", "gpus", "seeds"}  # anyone may import these
 FILES = sorted(PACKAGE.rglob("*.py"))
 NAMES = {path: str(path.relative_to(ROOT)) for path in FILES}
 

@@ -91,6 +91,15 @@ def test_a_changed_byte_is_an_input_error_wherever_it_matters(tmp_path):
         read_checkpoint(path)
 
 
+def test_no_length_of_the_header_is_taken_for_a_pickle(tmp_path):
+    path, starts = tmp_path / "m.safetensors", set()
+    for length in range(0, 1400, 8):
+        save_checkpoint(path, tensors(), "toy", {"note": "n" * length})
+        assert read_checkpoint(path).config["note"] == "n" * length
+        starts.add(path.read_bytes()[:2])
+    assert {b"\x80\x04", b"\x80\x05"} <= starts  # of files, they would mean pickles
+
+
 def test_a_checkpoint_without_a_checksum_is_read(tmp_path):
     path = tmp_path / "m.safetensors"
     save_file({"a": torch.ones(2)}, path, {"kind": "toy", "config": "{}"})

@@ -85,7 +85,9 @@ def read_checkpoint(path: str | Path, kind: str | None = None) -> Checkpoint:
     with path.open("rb") as file:
         start = file.read(64)
     remedy = f"supply the right file, or {rebuild(path)}"
-    for signature, meaning in SIGNATURES.items():
+    # safetensors begin with the length of a JSON object, whose bytes can look like a signature
+    signatures = {} if start[8:9] == b"{" else SIGNATURES
+    for signature, meaning in signatures.items():
         if start.startswith(signature):
             raise InputError(f"{path} is {meaning}; supply a .safetensors file")
     if start.lstrip().startswith(b"<"):
