@@ -30,6 +30,7 @@ from ohlora_lib.store.encoded import EncodedImages
 from ohlora_lib.store.shards import write_image_shard
 from ohlora_lib.store.tables import read_table
 
+expect.set_options(timeout=20_000)  # ms; other tests may have the machine as well
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 FLAGS += ["--disable-component-update", "--disable-sync"]
