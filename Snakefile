@@ -34,8 +34,8 @@ track_scripts()
 
 
 onstart:
-    lock_run()
     require_weights()
+    lock_run()
 
 
 # Seconds each, figures and tables: on a cluster these run where Snakemake runs, not in the queue.
