@@ -123,7 +123,7 @@ def comparison(folder, suffix):
 
 def compared_files(wildcards):
     """Input function: what a comparison reads, as far as it is there."""
-    names = ("config.yaml", "run.json", "leaderboard.csv")
+    names = ("config.yaml", "run.json", "leaderboard.csv", "costs.csv")
     names += ("finetune/*/train_log.csv", "*_cnn/train_log.csv")
     folders = [Path(config["results"], run) for run in (config["runs"] or "").split(",") if run]
     return sorted(str(file) for folder in folders for name in names for file in folder.glob(name))

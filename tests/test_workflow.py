@@ -244,7 +244,7 @@ def test_finished_runs_are_compared(project):
     for name in ("a", "b"):
         shutil.copytree(project / "first", results / name, ignore=UNNEEDED)
     edit(results / "b/config.yaml", lambda text: text.replace("bootstrap: 100", "bootstrap: 50"))
-    run = snakemake(project, "compare", "--cores", "1", "--config", "runs=a,b")
+    run = snakemake(project, "--cores", "1", "compare", "--config", "runs=a,b")
     assert run.returncode == 0, said(run)
     page = (results / "compare/a-vs-b.html").read_text()
     assert "judging.bootstrap" in page and ">seed<" not in page

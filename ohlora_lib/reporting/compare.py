@@ -17,6 +17,7 @@ from ohlora_lib.store.tables import REBUILD, read_json, read_table
 PLACES = ("run", "results")  # keys that name a run rather than change it
 UNSET = "–"
 LOGS = ("finetune/*/train_log.csv", "*_cnn/train_log.csv")  # in a run's folder
+SECONDS = "train_seconds"  # differ between runs that are the same otherwise
 
 
 @dataclass(frozen=True)
@@ -80,17 +81,31 @@ def read_run(results: Path, name: str) -> Run:
     wanted = {"commit", "environment"}
     if not isinstance(record, dict) or not wanted <= record.keys():
         raise InputError(f"{folder / 'run.json'} lacks commit or environment; {REBUILD}")
-    needed = ["rank", "method", "judge", "score", "broken", *(column.name for column in COLUMNS)]
-    read_table(folder / "leaderboard.csv", needed)  # names what is missing
     logs = sorted(path for pattern in LOGS for path in folder.glob(pattern))
     return Run(
         name=name,
-        leaderboard=read_table(folder / "leaderboard.csv"),
+        leaderboard=_read_leaderboard(folder),
         config=_read_config(folder / "config.yaml"),
         commit=record["commit"],
         environment=record["environment"],
         logs={path.parent.name: path for path in logs},
     )
+
+
+def _read_leaderboard(folder: Path) -> pd.DataFrame:
+    """Return a run's leaderboard with its seconds, which stand in a table of their own."""
+    names = [column.name for column in COLUMNS if column.name != SECONDS]
+    path = folder / "leaderboard.csv"
+    read_table(
+        path, ["rank", "method", "judge", "score", "broken", *names]
+    )  # names what is missing
+    table = read_table(path)
+    costs = folder / "costs.csv"
+    if SECONDS in table:
+        return table
+    if not costs.is_file():
+        return table.assign(**{SECONDS: float("nan")})
+    return table.merge(read_table(costs, ["method", SECONDS]), on="method", how="left")
 
 
 def differences(a: dict, b: dict) -> list[tuple[str, str, str]]:
