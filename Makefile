@@ -41,8 +41,8 @@ smoke: setup ## the same workflow with tiny counts, in results/smoke
 	$(SNAKEMAKE) $(SMOKE)
 	$(SNAKEMAKE) $(SMOKE) --report results/smoke/report.html
 
-test: setup ## run the tests, and of the robust ones the short ones
-	$(BIN)/python -m pytest tests tests/robust/test_full_disk.py
+test: setup ## run the tests
+	$(BIN)/python -m pytest
 
 test-robust: setup ## whole runs killed 20 times, on a full disk, on one core, on real sizes (hours)
 	$(BIN)/python -m pytest tests/robust -s
