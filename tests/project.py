@@ -58,6 +58,20 @@ def snakemake(
     )
 
 
+def started(folder: Path, log: Path, *arguments: str) -> subprocess.Popen:
+    """Start Snakemake in a process group of its own; what it says goes to `log`."""
+    command = [sys.executable, "-m", "snakemake", *arguments, "--configfile", *CONFIGS]
+    with log.open("w") as stream:
+        return subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment(folder),
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
 def said(run: subprocess.CompletedProcess) -> str:
     return run.stdout + run.stderr
 

@@ -3,12 +3,11 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
-from project import CONFIGS, RESULTS, copy_project, environment, said, snakemake
+from project import RESULTS, copy_project, said, snakemake, started
 
 pytestmark = pytest.mark.slow
 
@@ -17,17 +16,8 @@ TARGET = f"{RESULTS}/original/images/shard-00000.parquet"
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen:
     """Start Snakemake in the background and return when its first job runs."""
-    command = [sys.executable, "-m", "snakemake", *arguments, "--configfile", *CONFIGS]
     log = folder / "snakemake.log"
-    with log.open("w") as stream:
-        run = subprocess.Popen(
-            command,
-            cwd=folder,
-            env=environment(folder),
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    run = started(folder, log, *arguments)
     while "rule generate_images:" not in log.read_text():
         assert run.poll() is None, log.read_text()
         time.sleep(0.1)

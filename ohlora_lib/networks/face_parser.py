@@ -44,15 +44,7 @@ class FaceParser(nn.Module):
         Returns:
             Logits [N, 11, 2 * side, 2 * side].
         """
-        x = self.stem(images)
-        skips = []
-        for layer in self.down:
-            skips.append(x)
-            x = layer(x)
-        for lateral, layer, skip in zip(
-            reversed(self.lateral), reversed(self.up), reversed(skips), strict=True
-        ):
-            x = layer(F.interpolate(lateral(x), scale_factor=2, mode="nearest") + skip)
+        x = u_net(images, self.stem, self.down, self.lateral, self.up)
         return F.pixel_shuffle(self.head(x), 2)
 
     @torch.inference_mode()
@@ -60,6 +52,31 @@ class FaceParser(nn.Module):
         """Return uint8 [N, side, side]: the likeliest class, logits interpolated bilinearly."""
         logits = F.interpolate(self(images), (side, side), mode="bilinear", align_corners=False)
         return logits.argmax(dim=1).byte()
+
+
+def u_net(
+    x: Tensor, stem: nn.Module, down: nn.ModuleList, lateral: nn.ModuleList, up: nn.ModuleList
+) -> Tensor:
+    """Go down the scales and up again, each scale joined to what came down through it.
+
+    Args:
+        x: [N, 3, H, W]; H and W multiples of 2 to the number of scales below the first.
+        stem: keeps the size.
+        down: per scale below the first, from fine to coarse, halves it.
+        lateral: per scale, brings its channels to those of the finer one.
+        up: per scale, refines the finer one.
+
+    Returns:
+        [N, channels of the stem, H, W].
+    """
+    x = stem(x)
+    skips = []
+    for layer in down:
+        skips.append(x)
+        x = layer(x)
+    for join, layer, skip in zip(reversed(lateral), reversed(up), reversed(skips), strict=True):
+        x = layer(F.interpolate(join(x), scale_factor=2, mode="nearest") + skip)
+    return x
 
 
 def _unit(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:

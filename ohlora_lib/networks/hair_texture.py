@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ohlora_lib.networks.face_parser import u_net
+
 SIDE = 224  # px of the grid that the score is defined on
 FIRST_ROW = 112  # of that grid: the lower half
 ROWS, COLUMNS = 101, 205  # anchors, from column LEFT on
@@ -72,17 +74,9 @@ class HairTexture(nn.Module):
         weighted = (counted * ratio).sum(dim=(2, 3)) + none * EMPTY
         return weighted / (counted.sum(dim=(2, 3)) + none), hair
 
-    def _find(self, x: Tensor) -> Tensor:
-        x = self.stem(x.contiguous(memory_format=torch.channels_last))
-        skips = []
-        for layer in self.down:
-            skips.append(x)
-            x = layer(x)
-        for lateral, layer, skip in zip(
-            reversed(self.lateral), reversed(self.up), reversed(skips), strict=True
-        ):
-            x = layer(F.interpolate(lateral(x), scale_factor=2, mode="nearest") + skip)
-        return F.pixel_shuffle(self.head(x), 2)
+    def _find(self, lower: Tensor) -> Tensor:
+        x = lower.contiguous(memory_format=torch.channels_last)
+        return F.pixel_shuffle(self.head(u_net(x, self.stem, self.down, self.lateral, self.up)), 2)
 
 
 def hair_shares(hair: Tensor, resolution: int) -> Tensor:

@@ -4,12 +4,10 @@ import os
 import random
 import re
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
-from project import CONFIGS, RESULTS, copy_project, digests, environment
+from project import RESULTS, copy_project, digests, started
 
 KILLS = int(os.environ.get("OHLORA_KILLS", 20))
 LATEST = 6.0  # s; from the end of one job to a kill, at most
@@ -35,23 +33,14 @@ def jobs_of(log: str) -> tuple[list[str], list[str]]:
 
 def run(folder: Path, log: Path, kill_after: int | None, delay: float) -> tuple[str, int | None]:
     """Run Snakemake; SIGKILL its process group `delay` seconds after so many finished jobs."""
-    command = [sys.executable, "-m", "snakemake", "--configfile", *CONFIGS, "--cores", "2"]
-    with log.open("w") as stream:
-        process = subprocess.Popen(
-            command,
-            cwd=folder,
-            env=environment(folder),
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        while process.poll() is None:
-            if kill_after is not None and log.read_text().count("\nFinished jobid") >= kill_after:
-                time.sleep(delay)
-                os.killpg(process.pid, signal.SIGKILL)
-                break
-            time.sleep(0.2)
-        process.wait()
+    process = started(folder, log, "--cores", "2")
+    while process.poll() is None:
+        if kill_after is not None and log.read_text().count("\nFinished jobid") >= kill_after:
+            time.sleep(delay)
+            os.killpg(process.pid, signal.SIGKILL)
+            break
+        time.sleep(0.2)
+    process.wait()
     return log.read_text(), process.returncode
 
 
