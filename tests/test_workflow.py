@@ -460,6 +460,55 @@ def test_a_wrong_configuration_is_one_sentence(untouched, overlay, sentence):
     assert not (untouched / "results").exists()
 
 
+# ---- the shipped weights, made anew
+
+WEIGHTS = {
+    "generator": "stylegan_generator",
+    "discriminator": "stylegan_discriminator",
+    "parser": "face_parser",
+    "annotator": "annotator",
+}
+PRETRAINED = {"pretrain_paired", "pretrain_adversarial", "pretrain_parser", "pretrain_annotator"}
+TINY = {  # the least that the schema allows, at 16 pixels
+    "portraits": 64,
+    "reading_portraits": 64,
+    "parsing_portraits": 64,
+    "held_out": 50,
+    "judged": 1000,
+    "network": {
+        "resolution": 16,
+        "z_dim": 52,
+        "w_dim": 56,
+        "hidden_dim": 52,
+        "fmaps_base": 128,
+        "fmaps_max": 16,
+    },
+    "paired": {"mapping_steps": 1, "kimg": [0.064, 0.064]},
+    "adversarial": {"kimg": 0.064, "warmup_steps": 1},
+    "annotator": {"kimg": 0.064},
+    "parser": {"kimg": 0.064},
+}
+
+
+def test_pretraining_makes_all_weights_and_judges_them(tmp_path):
+    project = copy_project(tmp_path / "project")
+    plan = snakemake(project, "--dry-run", "pretrain", overlay={"pretrain": TINY})
+    assert plan.returncode == 0, said(plan)
+    jobs = re.findall(r"^(?:local)?rule (\w+):", said(plan), re.MULTILINE)
+    expected = [*PRETRAINED, *5 * ["draw_portraits"], "judge_base_weights", "pretrain"]
+    assert sorted(jobs) == sorted(expected)
+    run = snakemake(project, "--cores", "2", "pretrain", overlay={"pretrain": TINY})
+    assert run.returncode == 0, said(run)[-8000:]
+    folder = project / RESULTS / "pretrain"
+    kinds = {name: load_network(folder / f"{name}.safetensors").kind for name in WEIGHTS}
+    assert kinds == WEIGHTS
+    assert set(read_checkpoint(folder / "parser.safetensors").provenance["iou"]) > {"mean"}
+    accuracy = read_checkpoint(folder / "annotator.safetensors").provenance["accuracy"]
+    assert set(accuracy) == {"gender", "quality", "age", "glass"}
+    assert read_json(folder / "metrics.json")["count"] == 1000
+    assert min(cv2.imread(str(folder / "grid.png")).shape[:2]) >= 10 * 3 * 16
+
+
 def without_bytes(raw: bytes) -> bytes:
     return raw[:1000] + bytes(100) + raw[1100:]
 
