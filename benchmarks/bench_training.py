@@ -77,8 +77,15 @@ def _directions(device: str) -> Row:
     layers, width = generator.num_layers, generator.w_dim
     few = len(CONTROLLED)
     steps = draw.standard_normal((layers, few, width)).astype(np.float32)
-    parts = [np.zeros((few, width)), np.zeros(few), np.zeros(width), np.eye(width)]
-    start = Directions(steps, *(part.astype(np.float32) for part in parts))
+    parts = {
+        "masks": np.ones((layers, few)),
+        "readout": np.zeros((few, width)),
+        "offset": np.zeros(few),
+        "mean": np.zeros(width),
+        "covariance": np.eye(width),
+    }
+    parts = {name: part.astype(np.float32) for name, part in parts.items()}
+    start = Directions(steps, names=CONTROLLED, **parts)
     w = draw.standard_normal((64, width)).astype(np.float32)
     spread = np.ones(len(reader.outputs))
     faces = torch.from_numpy(w[:batch]).to(device)

@@ -128,8 +128,11 @@ class AttributeCNN(nn.Module):
         x = image[:, :, self.top : self.bottom, self.left : self.right]
         x = x.contiguous(memory_format=torch.channels_last)
         for i, pool in enumerate(self._pools, start=1):
-            x = self.get_submodule(f"conv{i}")(x)
+            convolution, activation, dropout = self.get_submodule(f"conv{i}")
+            x = convolution(x)
+            # first, as neither of the others changes which of four is the largest
             x = self.pool(x) if pool else x
+            x = dropout(activation(x))
         x = self.fc1(x.flatten(1))
         return self.fc_final[0](x).squeeze(1)
 

@@ -50,8 +50,56 @@ class FaceParser(nn.Module):
     @torch.inference_mode()
     def class_maps(self, images: Tensor, side: int) -> Tensor:
         """Return uint8 [N, side, side]: the likeliest class, logits interpolated bilinearly."""
-        logits = F.interpolate(self(images), (side, side), mode="bilinear", align_corners=False)
-        return logits.argmax(dim=1).byte()
+        return likeliest_classes(self(images), side)
+
+
+def likeliest_classes(logits: Tensor, side: int) -> Tensor:
+    """Interpolate logits and return the likeliest class, as `F.interpolate` and `argmax` would.
+
+    Between four pixels of one class there is nothing but that class; so that only the borders, a
+    few pixels in a hundred, have to be interpolated.
+
+    Args:
+        logits: [N, K, H, W], best in the memory format channels_last.
+        side: of the result, px; pixel centres as with `align_corners=False`.
+
+    Returns:
+        uint8 [N, side, side].
+    """
+    height, width = logits.shape[2:]
+    top, bottom, down = _neighbours(height, side, logits)
+    left, right, across = _neighbours(width, side, logits)
+    classes = logits.argmax(dim=1).byte()
+    next_row = torch.cat([classes[:, 1:], classes[:, -1:]], dim=1)
+    border = _differs_to_the_right(classes) | _differs_to_the_right(next_row)
+    border |= classes != next_row
+    nearest = (top[:, None] * width + left).flatten()
+    found = classes.flatten(1).index_select(1, nearest).flatten()
+    at = border.flatten(1).index_select(1, nearest).flatten().nonzero()[:, 0]
+    row, column = at % side**2 // side, at % side
+    image = at // side**2 * height * width
+    table = logits.permute(0, 2, 3, 1).flatten(0, 2)
+
+    def between_columns(line: Tensor) -> Tensor:
+        start = image + line[row] * width
+        ends = (table.index_select(0, start + end[column]) for end in (left, right))
+        return torch.lerp(*ends, across[column, None])
+
+    mixed = torch.lerp(between_columns(top), between_columns(bottom), down[row, None])
+    found[at] = mixed.argmax(dim=1).byte()
+    return found.view(-1, side, side)
+
+
+def _neighbours(count: int, side: int, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return, per pixel of the result, the two it lies between and how far it is to the second."""
+    place = (torch.arange(side, device=like.device, dtype=like.dtype) + 0.5) * (count / side) - 0.5
+    place = place.clamp(min=0)
+    first = place.long()
+    return first, (first + 1).clamp(max=count - 1), place - first
+
+
+def _differs_to_the_right(classes: Tensor) -> Tensor:
+    return classes != torch.cat([classes[:, :, 1:], classes[:, :, -1:]], dim=2)
 
 
 def u_net(

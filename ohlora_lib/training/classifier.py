@@ -145,7 +145,7 @@ def _train_once(
 ) -> Fold:
     order = np.random.default_rng(seed)
     device = next(network.parameters()).device
-    optimizer = torch.optim.AdamW(network.parameters(), lr=options.learning_rate)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=options.learning_rate, fused=True)
     targets = torch.from_numpy(data.labels.astype(np.float32)).to(device)
     best: Fold | None = None
     history: list[dict] = []

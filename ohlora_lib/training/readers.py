@@ -122,7 +122,7 @@ def _fit(
     code: str,
 ) -> nn.Module:
     steps = int(options.kimg * 1000 / options.batch)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=options.lr)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=options.lr, fused=True)
     network.train()
     with locked(state_directory):
         config = {**asdict(options), "network": network.config(), "pool": pool.digest()}

@@ -71,9 +71,9 @@ def generator_optimizer(
     """Freeze what is not trained and return the optimiser of the rest."""
     groups = generator_groups(generator, options)
     if options.optimizer == "adamw":
-        return torch.optim.AdamW(groups)
+        return torch.optim.AdamW(groups, fused=True)
     # Gradients of weights stored at 1 / lr_mul are small: a usual epsilon would swallow them.
-    return torch.optim.Adam(groups, betas=(beta, 0.99), eps=1e-10)
+    return torch.optim.Adam(groups, betas=(beta, 0.99), eps=1e-10, fused=True)
 
 
 def other_optimizer(
@@ -81,8 +81,8 @@ def other_optimizer(
 ) -> torch.optim.Optimizer:
     """Return the optimiser of a discriminator, encoder or judge."""
     if options.optimizer == "adamw":
-        return torch.optim.AdamW(parameters, lr=options.critic_lr)
-    return torch.optim.Adam(parameters, lr=options.critic_lr, betas=(beta, 0.99))
+        return torch.optim.AdamW(parameters, lr=options.critic_lr, fused=True)
+    return torch.optim.Adam(parameters, lr=options.critic_lr, betas=(beta, 0.99), fused=True)
 
 
 def descend(
