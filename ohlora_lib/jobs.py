@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ohlora_lib.errors import InputError
-from ohlora_lib.gpus import take_gpus
+from ohlora_lib.gpus import count_gpus, take_gpus
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -51,16 +51,22 @@ def start_job(log: str | Path, threads: int = 1, gpus: int = 0) -> None:
     take_gpus(gpus)
 
 
-def share_training(processes: int) -> None:
+def share_training(gpus: int, cores: int) -> None:
     """Let torchrun run the calling script in several processes; returns in those, or if it is one.
 
     This process becomes torchrun, so that whoever ends the job ends the training. Each process has
-    one of the job's cores, and one of its cards where there are any.
+    one of the job's cores, and one of its cards where there are any. Where there are none, the
+    number does not depend on the cores at hand: what is trained would depend on it, in its last
+    bits.
 
     Args:
-        processes: that train one network together, see `training.distributed`.
+        gpus: processes that train one network together, see `training.distributed`.
+        cores: the same, on a machine without cards.
     """
-    if processes <= 1 or RANK in os.environ:
+    if RANK in os.environ:
+        return
+    processes = gpus if count_gpus() else cores
+    if processes == 1:
         return
     for name in THREAD_VARIABLES:
         os.environ[name] = "1"

@@ -23,9 +23,10 @@ rule finetune_adversarial:
     priority: LONGEST_PATH
     conda:
         "../envs/torch.yaml"
-    threads: finetune_gpus
+    threads: finetune_threads
     resources:
         gpu=finetune_gpus,
+        processes=finetune_cores,
         mem_mb=3000,
         runtime="24h",
     params:

@@ -6,9 +6,12 @@ from ohlora_lib.judging import JUDGES
 from ohlora_lib.store.layout import CHUNK
 
 
+ALONE = {"gpus": 1, "cores": 1}  # a training in one process
+
+
 def reader_options(network):
     """Return how the property or hairstyle CNN is trained."""
-    other = ("population", "gpus")
+    other = ("population", "gpus", "cores")
     return {key: value for key, value in config[network].items() if key not in other}
 
 
@@ -16,7 +19,7 @@ def finetunes():
     """Return the settings of every fine-tune: the configured ones, and the published recipes."""
     chosen = config["finetune"]
     published = {
-        f"{name}_published": {**settings, "recipe": "published", "options": {}, "gpus": 1}
+        f"{name}_published": {**settings, "recipe": "published", "options": {}, **ALONE}
         for name, settings in chosen.items()
     }
     return {**chosen, **published}
@@ -36,6 +39,16 @@ def finetune_recipe(wildcards):
 def finetune_gpus(wildcards):
     """Return the processes that train a fine-tune together, each on a GPU of its own."""
     return FINETUNES[wildcards.version]["gpus"]
+
+
+def finetune_cores(wildcards):
+    """Return the same for a machine without GPUs, each on a core of its own."""
+    return FINETUNES[wildcards.version]["cores"]
+
+
+def finetune_threads(wildcards):
+    """Return the cores of a fine-tune's job: one for each process, wherever it runs."""
+    return max(finetune_gpus(wildcards), finetune_cores(wildcards))
 
 
 def finetune_names(objective):

@@ -17,9 +17,10 @@ rule train_property_cnn:
     priority: LONGEST_PATH
     conda:
         "../envs/torch.yaml"
-    threads: config["property_cnn"]["gpus"]
+    threads: max(config["property_cnn"]["gpus"], config["property_cnn"]["cores"])
     resources:
         gpu=config["property_cnn"]["gpus"],
+        processes=config["property_cnn"]["cores"],
         mem_mb=3000,
         runtime="8h",
     params:
@@ -107,9 +108,10 @@ use rule train_property_cnn as train_hairstyle_cnn with:
         result("logs/train_hairstyle_cnn.log"),
     benchmark:
         result("benchmarks/train_hairstyle_cnn.tsv")
-    threads: config["hairstyle_cnn"]["gpus"]
+    threads: max(config["hairstyle_cnn"]["gpus"], config["hairstyle_cnn"]["cores"])
     resources:
         gpu=config["hairstyle_cnn"]["gpus"],
+        processes=config["hairstyle_cnn"]["cores"],
         mem_mb=3000,
         runtime="8h",
     params:

@@ -245,6 +245,7 @@ def test_the_file_and_line_are_named(tmp_path):
             "finetune.v1.gpus is 3: a batch of 16 cannot be shared equally by 3",
         ),
         ("finetune: {v3: {gpus: 2}}", "finetune.v3.gpus is 2: only adversarial fine-tunes"),
+        ("finetune: {v2: {cores: 2}}", "finetune.v2.cores is 2: only adversarial fine-tunes"),
         (
             "selection: {method: finetune_v9}",
             "selection.method is 'finetune_v9', which no method is called; configured are finetune_v1, ",

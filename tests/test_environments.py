@@ -129,7 +129,7 @@ def test_a_rule_says_where_it_runs_and_what_it_needs(name):
 def test_a_rule_asks_for_a_gpu_exactly_if_its_script_uses_one():
     for name, block in rules().items():
         script = script_of(block)
-        taken = "start_job(snakemake.log[0], snakemake.threads, snakemake.resources.gpu)" in script
+        taken = ", snakemake.resources.gpu)" in script
         says = (name in gpu_rules(), taken, "default_device()" in script)
         assert len(set(says)) == 1, f"{name}: rule, start_job, device {says}"
 

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ohlora_lib.networks.batch_norm import fold_batch_norms
 from ohlora_lib.networks.face_parser import CLASSES, FaceParser, likeliest_classes
 
 
@@ -31,3 +32,14 @@ def test_a_batch_of_nothing_has_no_maps():
 def test_class_maps_have_the_side_asked_for():
     maps = FaceParser((4, 4, 4, 4)).eval().class_maps(torch.zeros(2, 3, 16, 16), 56)
     assert maps.shape == (2, 56, 56) and maps.max() < CLASSES
+
+
+def test_folded_norms_change_nothing_but_last_bits():
+    torch.manual_seed(0)
+    parser = FaceParser((4, 8, 8, 8))
+    parser(torch.randn(4, 3, 16, 16))  # statistics of its own
+    images = torch.randn(2, 3, 16, 16)
+    folded = fold_batch_norms(parser)
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in folded.modules())
+    with torch.no_grad():
+        torch.testing.assert_close(folded(images), parser.eval()(images))

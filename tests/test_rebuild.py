@@ -116,7 +116,9 @@ CHANGES: dict[str, Change] = {
     "`scatter.generate`": configured({"scatter": {"generate": 2}}),
     "`scatter.segment`": configured({"scatter": {"segment": 2}}),
     "`scatter.sample`": configured({"scatter": {"sample": 2}}),
-    "`gpus` of a training, `property_cnn.gpus`": configured({"property_cnn": {"gpus": 2}}),
+    "`gpus` or `cores` of a training, `property_cnn.cores`": configured(
+        {"property_cnn": {"cores": 2}}
+    ),
     "memory, time and threads of a rule": replaced("rules/generate.smk", "mem_mb=2500", "mem_mb=9"),
     "a caption of the report, `rules/captions/funnel.rst`": edited(
         "rules/captions/funnel.rst", lambda text: text + "\nMore words.\n"

@@ -219,7 +219,7 @@ def test_property_cnn(finished):
 def test_two_processes_train_what_one_does(project):
     target = f"{RESULTS}/property_cnn/property_cnn.safetensors"
     alone = load_network(project / target).state_dict()
-    overlay = {"property_cnn": {"gpus": 2}}
+    overlay = {"property_cnn": {"cores": 2}}
     run = snakemake(project, "--cores", "2", "--force", target, overlay=overlay)
     assert run.returncode == 0, said(run)
     together = load_network(project / target).state_dict()

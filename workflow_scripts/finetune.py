@@ -2,8 +2,8 @@
 
 from ohlora_lib.jobs import share_training, start_job
 
-start_job(snakemake.log[0], snakemake.threads, snakemake.resources.gpu)
-share_training(snakemake.resources.gpu)
+start_job(snakemake.log[0], 1, snakemake.resources.gpu)  # a thread for each process
+share_training(snakemake.resources.gpu, snakemake.resources.processes)
 
 from ohlora_lib.networks.device import default_device
 from ohlora_lib.training.finetune.job import finetune

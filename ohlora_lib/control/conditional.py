@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from ohlora_lib.errors import InputError
 from ohlora_lib.networks import load_network
@@ -84,9 +85,16 @@ class ConditionalModel:
         z = rng(0, "conditional truncation").standard_normal((count, self.latent_dim), np.float32)
         for row in different:
             if row.tobytes() not in self.means:
-                w = self.synthesizer.map(z, np.tile(row, (count, 1)))
-                self.means[row.tobytes()] = w.mean(axis=0)
+                self.means[row.tobytes()] = self._mean(z, row)
         return np.stack([self.means[row.tobytes()] for row in different]), index.reshape(-1)
+
+    @torch.inference_mode()
+    def _mean(self, z: np.ndarray, row: np.ndarray) -> np.ndarray:
+        """Return the mean w [w_dim] of latents [N, z_dim] under one label, all mapped at once."""
+        device = self.synthesizer.device
+        label = torch.from_numpy(row).to(device).expand(len(z), -1)
+        w = self.synthesizer.generator.mapping(torch.from_numpy(z).to(device), label)
+        return w.mean(dim=0).cpu().numpy()
 
 
 def open_model(

@@ -44,12 +44,13 @@ def method_problems(config: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], s
             place = ("finetune", name, "options", key)
             yield place, f"finetune.{name}.options: {error}; correct or remove it"
             continue
-        gpus = settings["gpus"]
-        try:
-            check_processes(options, gpus)
-        except ValueError as error:
-            place = ("finetune", name, "gpus")
-            yield place, f"finetune.{name}.gpus is {gpus}: {error}; set it to 1, or change that"
+        for key in ("gpus", "cores"):
+            count = settings[key]
+            try:
+                check_processes(options, count)
+            except ValueError as error:
+                text = f"finetune.{name}.{key} is {count}: {error}; set it to 1, or change that"
+                yield ("finetune", name, key), text
     method = config["selection"]["method"]
     known = method_names(config)
     if method is not None and method not in known:

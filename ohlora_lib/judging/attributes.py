@@ -33,6 +33,7 @@ from ohlora_lib.judging.locality import ChangeElsewhere
 from ohlora_lib.networks import load_network
 from ohlora_lib.networks.annotator import ATTRIBUTES, Annotator
 from ohlora_lib.networks.attribute_cnn import AttributeCNN, predict
+from ohlora_lib.networks.batch_norm import fold_batch_norms
 from ohlora_lib.networks.pixels import to_float
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.seeds import rng
@@ -67,7 +68,7 @@ class AnnotatorReader:
     names = ATTRIBUTES
 
     def __init__(self, network: Annotator, device: str = "cpu") -> None:
-        self.network = network.eval().to(device, memory_format=torch.channels_last)
+        self.network = fold_batch_norms(network).to(device, memory_format=torch.channels_last)
         self.device = device
 
     @torch.inference_mode()

@@ -10,6 +10,7 @@ import torch
 
 from ohlora_lib.errors import InputError
 from ohlora_lib.networks import load_network
+from ohlora_lib.networks.batch_norm import fold_batch_norms
 from ohlora_lib.networks.face_parser import FaceParser
 from ohlora_lib.networks.pixels import full_batches, to_float
 
@@ -54,7 +55,7 @@ class ParserSegmenter:
     def __init__(
         self, parser: FaceParser, batch_size: int | None = None, device: str = "cpu"
     ) -> None:
-        self.parser = parser.eval().to(device, memory_format=torch.channels_last)
+        self.parser = fold_batch_norms(parser).to(device, memory_format=torch.channels_last)
         self.batch_size = batch_size or 32
         self.device = device
 
