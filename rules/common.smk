@@ -187,6 +187,14 @@ def generated_populations():
     return [name for name in config["populations"] if name not in imported_populations()]
 
 
+def population_threads(wildcards):
+    """Threads function: two for a population that the run begins with, one beside other jobs.
+
+    A job of two threads waits for two cores that are free at once, and of two there seldom are.
+    """
+    return 1 if config["populations"][wildcards.population]["finetune"] else 2
+
+
 def import_recipe(wildcards):
     """Params function: which pictures the job's population takes from its folder."""
     recipe = config["populations"][wildcards.population]
@@ -488,6 +496,7 @@ WEIGHTS = registry()
 
 # Priority of the jobs that most others wait for: figures and judging fill the gaps.
 LONGEST_PATH = 10
+SHORTER_PATH = 5  # of those that only judging waits for
 
 
 wildcard_constraints:

@@ -49,6 +49,7 @@ use rule finetune_adversarial as finetune_scores with:
         samples=directory(result("finetune/{version}/samples")),
     wildcard_constraints:
         version=any_of(finetune_names("scores")) or "none",
+    priority: SHORTER_PATH
     params:
         folder=result("finetune/{version}"),
         state=result("state/finetune/{version}"),
@@ -67,6 +68,7 @@ use rule finetune_adversarial as finetune_autoencoder with:
         samples=directory(result("finetune/{version}/samples")),
     wildcard_constraints:
         version=any_of(finetune_names("autoencoder")) or "none",
+    priority: SHORTER_PATH
     params:
         folder=result("finetune/{version}"),
         state=result("state/finetune/{version}"),

@@ -19,7 +19,7 @@ for part, paths in scattered("generate", "images").items():
         priority: LONGEST_PATH
         conda:
             "../envs/torch.yaml"
-        threads: 2
+        threads: population_threads
         resources:
             gpu=1,
             mem_mb=2500,

@@ -19,7 +19,7 @@ for part, paths in scattered("segment", "segments").items():
         priority: LONGEST_PATH
         conda:
             "../envs/torch.yaml"
-        threads: 2
+        threads: population_threads
         resources:
             gpu=1,
             mem_mb=3000,
