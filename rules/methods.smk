@@ -5,7 +5,6 @@ from ohlora_lib.control import DIRECTION_METHODS, RANDOM_LABELS, configured
 from ohlora_lib.judging import JUDGES
 from ohlora_lib.store.layout import CHUNK
 
-
 ALONE = {"gpus": 1, "cores": 1}  # a training in one process
 
 
