@@ -27,7 +27,7 @@ rule finetune_adversarial:
     resources:
         gpu=finetune_gpus,
         processes=finetune_cores,
-        mem_mb=3000,
+        mem_mb=finetune_memory,
         runtime="24h",
     params:
         folder=result("finetune/{version}"),

@@ -50,6 +50,11 @@ def finetune_threads(wildcards):
     return max(finetune_gpus(wildcards), finetune_cores(wildcards))
 
 
+def finetune_memory(wildcards):
+    """Return the memory of a fine-tune's job, MB; each process has networks of its own."""
+    return 1500 + 1500 * finetune_threads(wildcards)
+
+
 def finetune_names(objective):
     """Return the fine-tunes with this objective."""
     return [name for name in FINETUNES if finetune_options(name).objective == objective]
