@@ -43,6 +43,11 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+def heed_interrupts() -> None:
+    """Undo what a shell does to jobs in its background: they ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory) -> list[Path]:
     """Return a population of portraits in two shards."""
@@ -156,6 +161,7 @@ def start(shards, tmp_path):
             env=environment,
             stdout=subprocess.PIPE,
             text=True,
+            preexec_fn=heed_interrupts,
         )
         running.append(process)
         return process, re.search(r"http\S+", process.stdout.readline())[0]
@@ -407,6 +413,7 @@ def test_from_the_workflow_to_the_page_and_back(tab, tmp_path):
             env=environment(project),
             stdout=subprocess.PIPE,
             text=True,
+            preexec_fn=heed_interrupts,
         )
         return process, re.search(r"http\S+", process.stdout.readline())[0]
 

@@ -490,7 +490,7 @@ TINY = {  # the least that the schema allows, at 16 pixels
 }
 
 
-def test_pretraining_makes_all_weights_and_judges_them(tmp_path):
+def test_pretraining_makes_all_weights_and_refuses_to_judge_a_blind_parser(tmp_path):
     project = copy_project(tmp_path / "project")
     plan = snakemake(project, "--dry-run", "pretrain", overlay={"pretrain": TINY})
     assert plan.returncode == 0, said(plan)
@@ -498,15 +498,15 @@ def test_pretraining_makes_all_weights_and_judges_them(tmp_path):
     expected = [*PRETRAINED, *5 * ["draw_portraits"], "judge_base_weights", "pretrain"]
     assert sorted(jobs) == sorted(expected)
     run = snakemake(project, "--cores", "2", "pretrain", overlay={"pretrain": TINY})
-    assert run.returncode == 0, said(run)[-8000:]
+    assert run.returncode != 0 and "Traceback" not in said(run)
+    assert "finds a whole face in " in said(run) and "train the parser" in said(run)
     folder = project / RESULTS / "pretrain"
     kinds = {name: load_network(folder / f"{name}.safetensors").kind for name in WEIGHTS}
     assert kinds == WEIGHTS
     assert set(read_checkpoint(folder / "parser.safetensors").provenance["iou"]) > {"mean"}
     accuracy = read_checkpoint(folder / "annotator.safetensors").provenance["accuracy"]
     assert set(accuracy) == {"gender", "quality", "age", "glass"}
-    assert read_json(folder / "metrics.json")["count"] == 1000
-    assert min(cv2.imread(str(folder / "grid.png")).shape[:2]) >= 10 * 3 * 16
+    assert not (folder / "metrics.json").exists()
 
 
 def without_bytes(raw: bytes) -> bytes:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from ohlora_lib.errors import InputError
 from ohlora_lib.judging.distribution import (
     kernel_distance,
     kernel_inception_distances,
@@ -37,6 +38,7 @@ from ohlora_lib.store.tables import write_json
 
 CHUNK = 128  # pictures at once
 BLOCK = 1000  # rows that kernel distances compare at once
+LEAST = 100  # faces of a set that must be measured
 SCORES = (eyes, hair_color, hair_length, mouth, pose, background_mean, background_std, hairstyle)
 
 
@@ -71,6 +73,9 @@ def judge_base_weights(
         grid_path: PNG to write.
         count: pictures per set, at least 1000.
         seed: of latents and renders.
+
+    Raises:
+        InputError: too few faces are found for distances to mean anything.
     """
     generator = load_network(generator_path, StyleGANGenerator.kind)
     segmenter = ParserSegmenter(load_network(parser_path))
@@ -80,11 +85,17 @@ def judge_base_weights(
     images = Synthesizer(generator).from_z(z)
     renders = [_renders(count, generator.resolution, seed, part) for part in (0, 1)]
     features = [_features(part, segmenter) for part in (images, *renders)]
-    known = features[1][np.isfinite(features[1]).all(axis=1)]
-    mean, std = known.mean(axis=0), known.std(axis=0)
-    scaled = [(part - mean) / np.where(std > 0, std, 1) for part in features]
-    kept = [part[np.isfinite(part).all(axis=1)] for part in scaled]
-    block = min(BLOCK, *map(len, kept))  # a face with a missing score is left out
+    # a face with a missing score is left out
+    known = [part[np.isfinite(part).all(axis=1)] for part in features]
+    fewest = min(map(len, known))
+    if fewest < LEAST:
+        raise InputError(
+            f"{parser_path} finds a whole face in {fewest} of {count} pictures, fewer than "
+            f"{LEAST}; train the parser or the generator longer (pretrain in the configuration)"
+        )
+    mean, std = known[1].mean(axis=0), known[1].std(axis=0)
+    kept = [(part - mean) / np.where(std > 0, std, 1) for part in known]
+    block = min(BLOCK, fewest)
     flat = [_unit(part) for part in (images, *renders)]
     swd = [
         sliced_wasserstein(flat[1], other, 256, rng(seed, "judge", "directions"))
