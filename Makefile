@@ -45,7 +45,7 @@ smoke: setup ## the same workflow with tiny counts, in results/smoke
 	$(SNAKEMAKE) $(SMOKE) --report results/smoke/report.html
 
 test: setup ## run the tests
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 test-robust: setup ## whole runs killed 20 times, on a full disk, on one core, on real sizes (hours)
 	$(BIN)/python -m pytest tests/robust -s

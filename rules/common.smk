@@ -496,7 +496,7 @@ WEIGHTS = registry()
 
 # Priority of the jobs that most others wait for: figures and judging fill the gaps.
 LONGEST_PATH = 10
-SHORTER_PATH = 5  # of those that only judging waits for
+SHORTER_PATH = 5  # of fine-tunes that only judging waits for; the adversarial ones share v1's rule
 
 
 wildcard_constraints:

@@ -27,7 +27,7 @@ rule finetune_adversarial:
     resources:
         gpu=finetune_gpus,
         processes=finetune_cores,
-        mem_mb=finetune_memory,
+        mem_mb=training_memory,
         runtime="24h",
     params:
         folder=result("finetune/{version}"),

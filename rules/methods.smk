@@ -5,8 +5,6 @@ from ohlora_lib.control import DIRECTION_METHODS, RANDOM_LABELS, configured
 from ohlora_lib.judging import JUDGES
 from ohlora_lib.store.layout import CHUNK
 
-ALONE = {"gpus": 1, "cores": 1}  # a training in one process
-
 
 def reader_options(network):
     """Return how the property or hairstyle CNN is trained."""
@@ -18,7 +16,7 @@ def finetunes():
     """Return the settings of every fine-tune: the configured ones, and the published recipes."""
     chosen = config["finetune"]
     published = {
-        f"{name}_published": {**settings, "recipe": "published", "options": {}, **ALONE}
+        f"{name}_published": {**settings, "recipe": "published", "options": {}, "gpus": 1}
         for name, settings in chosen.items()
     }
     return {**chosen, **published}
@@ -42,7 +40,7 @@ def finetune_gpus(wildcards):
 
 def finetune_cores(wildcards):
     """Return the same for a machine without GPUs, each on a core of its own."""
-    return FINETUNES[wildcards.version]["cores"]
+    return configured.training_cores(FINETUNES[wildcards.version])
 
 
 def finetune_threads(wildcards):
@@ -50,9 +48,14 @@ def finetune_threads(wildcards):
     return max(finetune_gpus(wildcards), finetune_cores(wildcards))
 
 
-def finetune_memory(wildcards):
-    """Return the memory of a fine-tune's job, MB; each process has networks of its own."""
-    return 1500 + 1500 * finetune_threads(wildcards)
+def reader_threads(network):
+    """Return the same of the property or hairstyle CNN's job."""
+    return max(config[network]["gpus"], config[network]["cores"])
+
+
+def training_memory(wildcards, threads):
+    """Return the memory of a training, MB; each process has pictures and networks of its own."""
+    return 1500 + 1500 * threads
 
 
 def finetune_names(objective):

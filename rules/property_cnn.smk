@@ -17,11 +17,11 @@ rule train_property_cnn:
     priority: LONGEST_PATH
     conda:
         "../envs/torch.yaml"
-    threads: max(config["property_cnn"]["gpus"], config["property_cnn"]["cores"])
+    threads: reader_threads("property_cnn")
     resources:
         gpu=config["property_cnn"]["gpus"],
         processes=config["property_cnn"]["cores"],
-        mem_mb=3000,
+        mem_mb=training_memory,
         runtime="8h",
     params:
         state=result("state/property_cnn"),
@@ -108,11 +108,11 @@ use rule train_property_cnn as train_hairstyle_cnn with:
         result("logs/train_hairstyle_cnn.log"),
     benchmark:
         result("benchmarks/train_hairstyle_cnn.tsv")
-    threads: max(config["hairstyle_cnn"]["gpus"], config["hairstyle_cnn"]["cores"])
+    threads: reader_threads("hairstyle_cnn")
     resources:
         gpu=config["hairstyle_cnn"]["gpus"],
         processes=config["hairstyle_cnn"]["cores"],
-        mem_mb=3000,
+        mem_mb=training_memory,
         runtime="8h",
     params:
         state=result("state/hairstyle_cnn"),

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from ohlora_lib.configuration import load_schema, validate_config
-from ohlora_lib.control.configured import method_names, method_problems
+from ohlora_lib.control.configured import method_names, method_problems, training_cores
 from ohlora_lib.errors import InputError
 from ohlora_lib.scores import ALGORITHMS
 
@@ -245,7 +245,6 @@ def test_the_file_and_line_are_named(tmp_path):
             "finetune.v1.gpus is 3: a batch of 16 cannot be shared equally by 3",
         ),
         ("finetune: {v3: {gpus: 2}}", "finetune.v3.gpus is 2: only adversarial fine-tunes"),
-        ("finetune: {v2: {cores: 2}}", "finetune.v2.cores is 2: only adversarial fine-tunes"),
         (
             "selection: {method: finetune_v9}",
             "selection.method is 'finetune_v9', which no method is called; configured are finetune_v1, ",
@@ -322,3 +321,18 @@ def test_searches_that_share_samples_are_charged_for_those_they_use(parts):
         assert all(value == 1 for path, value in found.items() if "draw_samples" not in path)
     assert rules["costs"]("finetune_v3") == {"benchmarks/finetune/v3.tsv": 1.0}
     assert len(rules["costs"]("directions_closed_loop")) == parts + 4  # every way before it
+
+
+@pytest.mark.parametrize(
+    ("version", "recipe", "options", "processes"),
+    [
+        ("v1", "corrected", {}, 2),
+        ("v1", "corrected", {"batch": 15}, 1),  # not to be halved
+        ("v1", "published", {}, 1),  # mixes styles
+        ("v2", "corrected", {}, 1),  # no adversarial training
+    ],
+)
+def test_cores_share_a_training_where_its_recipe_can_be_shared(version, recipe, options, processes):
+    settings = {"version": version, "recipe": recipe, "options": options, "cores": 2}
+    settings |= {"steps": 4, "epoch": 2, "patience": 0}
+    assert training_cores(settings) == processes

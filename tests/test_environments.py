@@ -129,7 +129,10 @@ def test_a_rule_says_where_it_runs_and_what_it_needs(name):
 def test_a_rule_asks_for_a_gpu_exactly_if_its_script_uses_one():
     for name, block in rules().items():
         script = script_of(block)
-        taken = ", snakemake.resources.gpu)" in script
+        start = (
+            r"start_job\(snakemake\.log\[0\], (1|snakemake\.threads), snakemake\.resources\.gpu\)"
+        )
+        taken = re.search(start, script) is not None
         says = (name in gpu_rules(), taken, "default_device()" in script)
         assert len(set(says)) == 1, f"{name}: rule, start_job, device {says}"
 

@@ -1,10 +1,13 @@
 """Workflow scripts in a real Snakemake run: the log, the threads, one sentence for bad input."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from ohlora_lib import jobs
 
 ROOT = Path(__file__).parents[1]
 SNAKEFILE = """
@@ -89,3 +92,19 @@ def test_a_failing_job_says_why(tmp_path, case):
         assert log[-1] == "RuntimeError: a defect of ours" and any(
             "in deep" in line for line in log
         )
+
+
+@pytest.mark.parametrize(("cards", "processes"), [(4, 3), (0, 2)])
+def test_a_training_shares_its_cards_or_where_there_are_none_cores(monkeypatch, cards, processes):
+    started = []
+    monkeypatch.setattr(jobs, "count_gpus", lambda: cards)
+    monkeypatch.setattr(os, "execv", lambda program, command: started.append(command))
+    monkeypatch.delenv(jobs.RANK, raising=False)
+    for name in jobs.THREAD_VARIABLES:
+        monkeypatch.setenv(name, "1")
+    jobs.share_training(gpus=3, cores=2)
+    assert f"--nproc-per-node={processes}" in started[0]
+    jobs.share_training(gpus=1, cores=1)
+    monkeypatch.setenv(jobs.RANK, "0")
+    jobs.share_training(gpus=3, cores=2)
+    assert len(started) == 1  # neither alone, nor when torchrun runs already

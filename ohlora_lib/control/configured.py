@@ -33,6 +33,22 @@ def finetune_options(settings: dict[str, Any]) -> FinetuneOptions:
     )
 
 
+def training_cores(settings: dict[str, Any]) -> int:
+    """Return the processes that train a fine-tune on a machine without GPUs.
+
+    As many as `cores` says, or one where the recipe cannot share a batch: unlike cards, cores that
+    are not needed cost nothing, so that this is no mistake to refuse.
+
+    Args:
+        settings: of one fine-tune.
+    """
+    try:
+        check_processes(finetune_options(settings), settings["cores"])
+    except ValueError:
+        return 1
+    return settings["cores"]
+
+
 def method_problems(config: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield what is wrong with the methods: the keys that lead to it, and a sentence."""
     for name, settings in config["finetune"].items():
@@ -44,13 +60,12 @@ def method_problems(config: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], s
             place = ("finetune", name, "options", key)
             yield place, f"finetune.{name}.options: {error}; correct or remove it"
             continue
-        for key in ("gpus", "cores"):
-            count = settings[key]
-            try:
-                check_processes(options, count)
-            except ValueError as error:
-                text = f"finetune.{name}.{key} is {count}: {error}; set it to 1, or change that"
-                yield ("finetune", name, key), text
+        gpus = settings["gpus"]
+        try:
+            check_processes(options, gpus)
+        except ValueError as error:
+            place = ("finetune", name, "gpus")
+            yield place, f"finetune.{name}.gpus is {gpus}: {error}; set it to 1, or change that"
     method = config["selection"]["method"]
     known = method_names(config)
     if method is not None and method not in known:

@@ -1,4 +1,4 @@
-"""Networks for inference only, with less to compute."""
+"""Batch norms that convolutions take in, for networks that only infer."""
 
 import copy
 from itertools import pairwise
@@ -13,8 +13,11 @@ Network = TypeVar("Network", bound=nn.Module)
 def fold_batch_norms(network: Network) -> Network:
     """Return a copy in evaluation mode whose convolutions do the work of the norms after them.
 
+    Its answers are the network's but for rounding.
+
     Args:
-        network: with `nn.Sequential` parts in which an `nn.BatchNorm2d` may follow an `nn.Conv2d`.
+        network: with `nn.Sequential` parts in which an `nn.BatchNorm2d` may follow an `nn.Conv2d`;
+            not changed.
     """
     folded = copy.deepcopy(network).eval()
     for part in [module for module in folded.modules() if isinstance(module, nn.Sequential)]:

@@ -60,7 +60,7 @@ def likeliest_classes(logits: Tensor, side: int) -> Tensor:
     few pixels in a hundred, have to be interpolated.
 
     Args:
-        logits: [N, K, H, W], best in the memory format channels_last.
+        logits: float [N, K, H, W], K up to 256, best in the memory format channels_last.
         side: of the result, px; pixel centres as with `align_corners=False`.
 
     Returns:
