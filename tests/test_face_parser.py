@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ohlora_lib.networks.batch_norm import fold_batch_norms
-from ohlora_lib.networks.face_parser import CLASSES, FaceParser, likeliest_classes
+from ohlora_lib.networks.face_parser import CLASSES, FaceParser, likeliest_classes, u_net
 
 
 @settings(deadline=None)
@@ -43,3 +43,13 @@ def test_folded_norms_change_nothing_but_last_bits():
     assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in folded.modules())
     with torch.no_grad():
         torch.testing.assert_close(folded(images), parser.eval()(images))
+
+
+def test_classes_are_shuffled_to_pixels_as_the_head_orders_them():
+    torch.manual_seed(1)
+    parser = FaceParser((4, 4, 4, 4)).eval()
+    images = torch.randn(2, 3, 16, 16)
+    with torch.no_grad():
+        inner = u_net(images, parser.stem, parser.down, parser.lateral, parser.up)
+        expected = F.pixel_shuffle(parser.head(inner), 2)
+        torch.testing.assert_close(parser(images), expected)

@@ -255,6 +255,9 @@ def test_merging_changes_no_answer(tmp_path):
     found = predict(merged, images)
     assert found.shape == (70, 8) and merged.outputs == (*OUTPUTS, "hairstyle")
     assert np.array_equal(found, np.hstack([predict(part, images) for part in parts]))
+    some = ("hairstyle", "background_std", "eyes")
+    columns = [merged.outputs.index(name) for name in some]
+    assert np.array_equal(predict(merged, images, some), found[:, columns])
     before = (tmp_path / "merged.safetensors").read_bytes()
     arguments = [tmp_path / f"{name}.safetensors" for name in ("seven", "one", "merged")]
     merge_networks(*arguments)

@@ -173,7 +173,8 @@ class DirectionModel:
 
     def draw(self, latents: np.ndarray, requested: np.ndarray) -> np.ndarray:
         """Draw one picture per row; see `ControlledModel`."""
-        return self.synthesizer.from_w(self.steer(latents, requested))
+        w, images = self._follow(latents, requested)
+        return self.synthesizer.from_w(w) if images is None else images
 
     def steer(self, latents: np.ndarray, requested: np.ndarray) -> np.ndarray:
         """Return the w of every layer that shall show what is requested.
@@ -185,22 +186,32 @@ class DirectionModel:
         Returns:
             float32 [N, L, D].
         """
+        return self._follow(latents, requested)[0]
+
+    def _follow(
+        self, latents: np.ndarray, requested: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return what `steer` does, and its pictures where moved faces were measured."""
         w = map_latents(self.synthesizer, np.asarray(latents, np.float32))
         base = np.repeat(w[:, None], len(self.directions.steps), axis=1)
         first = requested - self._standing(latents, w)
-        best = total = first
+        best, images = first.copy(), None
         least = np.full(len(w), np.inf)
+        rows, tried = np.arange(len(w)), first  # those still being corrected
         for _ in range(self.directions.measured - 1):
-            images = self.synthesizer.from_w(base + self._moves(total))
-            errors = requested - self.scorer(images)
-            size = np.abs(errors).max(axis=1)
-            better = size < least
-            best = np.where(better[:, None], total, best)
-            least = np.minimum(size, least)
-            if (least < CLOSE).all():
+            if not len(rows):
                 break
-            total = first + self._limited(best + errors * better[:, None] - first, first)
-        return base + self._moves(total if self.directions.measured < 2 else best)
+            drawn = self.synthesizer.from_w(base[rows] + self._moves(tried))
+            errors = requested[rows] - self.scorer(drawn)
+            size = np.abs(errors).max(axis=1)
+            better = size < least[rows]
+            images = drawn.copy() if images is None else images
+            kept = rows[better]
+            best[kept], least[kept], images[kept] = tried[better], size[better], drawn[better]
+            going_on = better & (size >= CLOSE)  # a correction that fails would fail again
+            rows, begun = rows[going_on], first[rows[going_on]]
+            tried = begun + self._limited((tried + errors)[going_on] - begun, begun)
+        return base + self._moves(best), images
 
     def _moves(self, units: np.ndarray) -> np.ndarray:
         """Return the change of w per layer, [N, L, D], of so many units [N, 3]."""
@@ -244,9 +255,8 @@ def open_model(
     check_origin(path, "generator", network, generator)
     check_origin(path, "property_cnn", reader, property_cnn)
     reader = reader.to(device)
-    own = [reader.outputs.index(name) for name in CONTROLLED]
 
     def measure(images: np.ndarray) -> np.ndarray:
-        return predict(reader, images)[:, own].astype(np.float64)
+        return predict(reader, images, CONTROLLED).astype(np.float64)
 
     return DirectionModel(network, directions, measure, batch_size, device)

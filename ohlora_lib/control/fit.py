@@ -201,9 +201,11 @@ def measured_slopes(
     """
     base = np.repeat(w[:, None], len(steps), axis=1)
     slopes = []
-    for i, own in enumerate(reader.own):
+    for i, name in enumerate(CONTROLLED):
         ends = [
-            reader(synthesizer.from_w(base + sign * REACH * steps[:, i]))[:, own].mean(dtype=float)
+            predict(
+                reader.network, synthesizer.from_w(base + sign * REACH * steps[:, i]), [name]
+            ).mean(dtype=float)
             for sign in (1, -1)
         ]
         slopes.append((ends[0] - ends[1]) / (2 * REACH))

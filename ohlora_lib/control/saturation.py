@@ -25,6 +25,7 @@ from ohlora_lib.store.samples import read_samples
 from ohlora_lib.store.tables import write_table
 
 DRAWS = 1000  # bootstrap samples of the intervals
+AT_ONCE = 8  # latents whose pictures are held at once
 Draw = Callable[[np.ndarray, np.ndarray], np.ndarray]  # latents, requests -> pictures
 
 
@@ -139,7 +140,9 @@ def _tested(draw: Draw, latents: np.ndarray, reader: Reader) -> np.ndarray:
     """Return the correlation [L, 3] of requests and scores over v8's 50 steps, in score units."""
     requests = step_lengths(VERSIONS["v8"])
     found = []
-    for latent in latents:
-        images = draw(np.repeat(latent[None], len(requests), axis=0), requests)
-        found.append(predict(reader.network, images)[:, reader.own])
-    return correlations(requests, np.array(found))
+    for start in range(0, len(latents), AT_ONCE):
+        part = latents[start : start + AT_ONCE]
+        images = draw(part.repeat(len(requests), axis=0), np.tile(requests, (len(part), 1)))
+        scores = predict(reader.network, images, CONTROLLED)
+        found.append(scores.reshape(len(part), len(requests), -1))
+    return correlations(requests, np.concatenate(found))

@@ -24,7 +24,8 @@ CHUNK = 256  # pictures held at once
 PROBED = 48  # latents that the length of a step is measured on
 LEAST_SLOPE = 0.02  # score units per unit step: a direction without effect is not stretched further
 
-Scorer = Callable[[np.ndarray], np.ndarray]  # uint8 [N, side, side, 3] -> float32 [N, outputs]
+# uint8 [N, side, side, 3] and names of scores -> float32 [N, names]
+Scorer = Callable[[np.ndarray, Sequence[str]], np.ndarray]
 
 
 class VectorModel:
@@ -36,8 +37,8 @@ class VectorModel:
 
     Args:
         generator: what the directions were searched with; a latent is z with its label behind it.
-        scorer: gives the scores of pictures, as `property_cnn.predict` of a network.
-        outputs: what the columns of its answer are.
+        scorer: gives the named scores of pictures, as `property_cnn.predict` of a network.
+        outputs: names that it knows.
         vectors: the directions.
         options: the version's.
         slopes: [groups, 3], score units per unit step, see `measure_slopes`; None for all 1.
@@ -76,8 +77,6 @@ class VectorModel:
         self.resolution = generator.resolution
         self.z_dim = generator.z_dim
         self.scorer = scorer
-        self.controlled = [list(outputs).index(name) for name in CONTROLLED]
-        self.grouping = [list(outputs).index(name) for name in options.groups]
         self.vectors = vectors
         self.options = options
         self.matched = matched
@@ -111,6 +110,8 @@ class VectorModel:
 
     def codes(self, latents: np.ndarray) -> np.ndarray:
         """Return the group of each latent's picture, int64 [N]; kept, so that it is drawn once."""
+        if not self.options.groups:
+            return np.zeros(len(latents), np.int64)
         latents = np.ascontiguousarray(latents, np.float32)
         keys = [row.tobytes() for row in latents]
         new = {key: i for i, key in enumerate(keys) if key not in self._codes}
@@ -118,8 +119,8 @@ class VectorModel:
         found: list[int] = []
         for start in range(0, len(rows), CHUNK):
             part = latents[rows[start : start + CHUNK]]
-            scores = self.scorer(self.synthesizer.from_w(self._map(part)))
-            codes = group_codes(scores[:, self.grouping], self.vectors.medians)
+            scores = self.scorer(self.synthesizer.from_w(self._map(part)), self.options.groups)
+            codes = group_codes(scores, self.vectors.medians)
             found.extend(codes.tolist())
         self._codes |= zip(new, found, strict=True)
         return np.array([self._codes[key] for key in keys], np.int64)
@@ -130,7 +131,7 @@ class VectorModel:
         for start in range(0, len(latents), CHUNK):
             part = slice(start, start + CHUNK)
             images = self.step(latents[part], lengths[part])
-            found[part] = self.scorer(images)[:, self.controlled]
+            found[part] = self.scorer(images, CONTROLLED)
         return found
 
     def _map(self, latents: np.ndarray) -> np.ndarray:

@@ -45,7 +45,16 @@ class FaceParser(nn.Module):
             Logits [N, 11, 2 * side, 2 * side].
         """
         x = u_net(images, self.stem, self.down, self.lateral, self.up)
-        return F.pixel_shuffle(self.head(x), 2)
+        # F.pixel_shuffle of the head, but a pixel's classes lie together: fewer cache misses
+        weight, bias = self._classes_last(self.head.weight), self._classes_last(self.head.bias)
+        x = F.conv2d(x, weight, bias, padding=1).unflatten(1, (2, 2, CLASSES))
+        x = x.permute(0, 4, 1, 5, 2, 3)  # N, H, 2, W, 2, classes
+        return x.flatten(3, 4).flatten(1, 2).permute(0, 3, 1, 2)
+
+    @staticmethod
+    def _classes_last(parameter: Tensor) -> Tensor:
+        """Reorder the head's output channels from (class, row, column) to (row, column, class)."""
+        return parameter.unflatten(0, (CLASSES, 4)).transpose(0, 1).flatten(0, 1)
 
     @torch.inference_mode()
     def class_maps(self, images: Tensor, side: int) -> Tensor:

@@ -98,7 +98,7 @@ def _ratio(image: Tensor) -> Tensor:
     brightness = 127.5 * (image.mean(dim=1, keepdim=True) + 1)
     size = (SIDE, SIDE)  # with antialiasing, torch's bicubic curve is Pillow's, as in the face cut
     finer = F.interpolate(brightness, size, mode="bicubic", antialias=True)[:, :, FIRST_ROW:]
-    blocks = F.avg_pool2d(finer, BLOCK, stride=1)
+    blocks = _sums_of(_sums_of(finer, 2), 3) / BLOCK**2  # F.avg_pool2d, in a third of the time
 
     def at(down: int, right: int) -> Tensor:
         column = LEFT + right
@@ -107,6 +107,12 @@ def _ratio(image: Tensor) -> Tensor:
     here = at(0, 0)
     sideways = torch.maximum((here - at(0, -STEP)).abs(), (here - at(0, STEP)).abs())
     return (here - at(STEP, 0)).abs() / (sideways + DAMPING)
+
+
+def _sums_of(values: Tensor, dim: int) -> Tensor:
+    """Return the sums of `BLOCK` neighbours along a dimension."""
+    count = values.shape[dim] - BLOCK + 1
+    return sum(values.narrow(dim, i, count) for i in range(BLOCK))
 
 
 def _unit(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:

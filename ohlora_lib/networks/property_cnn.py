@@ -4,6 +4,7 @@ The property score CNN of Oh-LoRA, with its parameter names, so that its checkpo
 pixels; below 256 the same family with padded, narrower layers.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -281,28 +282,32 @@ class PropertyCNN(nn.Module):
         own = [self.get_submodule(f"{name}_score_cnn") for name in BRANCHES]
         return own + ([self.hairstyle_score_cnn] if self._config["hairstyle"] else [])
 
-    def forward(self, image: Tensor) -> Tensor:
+    def forward(self, image: Tensor, outputs: Sequence[str] | None = None) -> Tensor:
         """Tell the scores of pictures.
 
         Args:
             image: [N, 3, resolution, resolution] RGB in [-1, 1], the whole picture.
+            outputs: which; only their sub-networks run. None for all.
 
         Returns:
-            [N, 7], merged [N, 8]; unbounded, z-scores in the order of `outputs`.
+            [N, outputs], all are 7, merged 8; unbounded, z-scores in the order of `outputs`.
 
         Raises:
             ValueError: if the image does not fit the network.
         """
+        outputs = self.outputs if outputs is None else outputs
         found: dict[str, Tensor] = {}
         for branch in self.branches():
-            found |= zip(branch.outputs, branch(image).split(1, dim=1), strict=True)
-        return torch.cat([found[name] for name in self.outputs], dim=1)
+            if not set(outputs).isdisjoint(branch.outputs):
+                found |= zip(branch.outputs, branch(image).split(1, dim=1), strict=True)
+        return torch.cat([found[name] for name in outputs], dim=1)
 
 
 @torch.inference_mode()
 def predict(
     network: PropertyCNN | HairstyleCNN,
     images: np.ndarray,
+    outputs: Sequence[str] | None = None,
     batch_size: int = 64,
     dropout: bool = False,
 ) -> np.ndarray:
@@ -311,15 +316,17 @@ def predict(
     Args:
         network: on any device.
         images: uint8 [N, side, side, 3].
+        outputs: which scores of a `PropertyCNN`; only their sub-networks run. None for all.
         batch_size: pictures scored at once.
         dropout: leave it on, a published oversight; it follows torch's global random state.
 
     Returns:
-        float32 [N, outputs] z-scores in the order of `network.outputs`.
+        float32 [N, outputs] z-scores in the order of `outputs`, or else of `network.outputs`.
     """
     network.train(dropout)
     device = next(network.parameters()).device
-    scores = np.empty((len(images), len(network.outputs)), np.float32)
+    names, chosen = (network.outputs, ()) if outputs is None else (outputs, (outputs,))
+    scores = np.empty((len(images), len(names)), np.float32)
     for rows, batch in full_batches(images, batch_size):
-        scores[rows] = network(to_float(batch, device)).cpu()[: rows.stop - rows.start]
+        scores[rows] = network(to_float(batch, device), *chosen).cpu()[: rows.stop - rows.start]
     return scores
