@@ -234,7 +234,8 @@ def test_flips_count_pictures_whose_answers_change(copied, tmp_path):
     def flip(table):
         table.loc[own.index[own["mouth"] == 2], ["gender", "age"]] = 0.5, 0.6  # 0.5 is a woman
         table.loc[own.index[own["pose"] == -2], "glass"] = 0.7
-        table.loc[own.index[own["pose"] == -1], "quality"] = 0.1  # no end
+        table.loc[own.index[own["pose"] == -1], "age"] = 0.7  # no end
+        table.loc[own.index[own["eyes"] == 2], "quality"] = 0.1  # bad, but the same person
 
     change(copied / "attributes.parquet", flip)
     table = rank(copied, tmp_path)[0].set_index("latent")

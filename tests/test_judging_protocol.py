@@ -234,6 +234,14 @@ def test_attributes_that_move_are_seen_as_leakage_and_flips(perfect):
     assert flips == pytest.approx({"age": 1 / 6, "gender": 0, "any": 1 / 6})
 
 
+def test_a_bad_picture_is_still_the_same_person(tmp_path, filtered):
+    reader = FakeReader()
+    reader.names = ("gender", "quality")
+    summary, _ = run(tmp_path, filtered, FakeModel(), reader=reader)
+    flips = {name: stat["mean"] for name, stat in summary["levels"]["flips"].items()}
+    assert flips == pytest.approx({"quality": 1 / 6, "gender": 0, "any": 0})
+
+
 def test_identity_drift_is_zero_at_zero_and_grows(perfect):
     _, summary, _ = perfect
     ends = []

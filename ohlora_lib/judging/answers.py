@@ -5,6 +5,7 @@ import numpy as np
 # attribute -> what the share of pictures that have it is called
 SHARES = {"gender": "women", "quality": "good", "age": "old", "glass": "glass"}
 ATTRIBUTES = tuple(SHARES)
+PERSON = ("gender", "age", "glass")  # what makes another person where an edit flips it
 
 EDGE = 1e-7  # probabilities are kept so far from 0 and 1, which have no log odds
 

@@ -21,9 +21,9 @@ import numpy as np
 import pandas as pd
 
 from ohlora_lib.errors import InputError
-from ohlora_lib.judging.answers import ATTRIBUTES
+from ohlora_lib.judging.answers import ATTRIBUTES, PERSON
 from ohlora_lib.judging.grids import LEVEL_ROWS, LEVELS, REBUILD, check_rows, grid_rows
-from ohlora_lib.judging.metrics import CORRELATIONS_V8, known_mean
+from ohlora_lib.judging.metrics import CORRELATIONS_V8, flips, known_mean
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.store.tables import read_json, read_table, write_json, write_table
 
@@ -58,8 +58,8 @@ def rank_identities(
             `control`, `looks`, `sameness`, and per judge `passes_{judge}` and `weakest_{judge}`
             (correlation); `mae` (mean over judges and properties, in scores), `gender`, `quality`,
             `age` and `glass` (mean probability over its pictures of `levels`), `drift`, and `flips`
-            (share of its pictures at -2 and 2 in which an answer differs from the all-zero
-            picture). NaN is what the domain cannot tell.
+            (share of its pictures at -2 and 2 in which gender, age or glasses differ from the
+            all-zero picture). NaN is what the domain cannot tell.
         summary_path: JSON to write: `method`, `judges`, `gates`, `judged` and `passed` (counts; the
             latter by judge and of `all`), `score` (its definition), and the `top` 20 that pass.
         gates: least correlation of eyes, mouth and pose on grid50; a latent with a missing
@@ -155,17 +155,18 @@ def _shown(path: Path, requests: pd.DataFrame, places: np.ndarray) -> dict[str, 
         name: attributes[name].to_numpy(float)[places] for name in ATTRIBUTES if name in attributes
     }
     drift = known_mean(attributes["drift"].to_numpy(float)[places[:, ENDS]], axis=1)
-    looks, flips = np.ones(len(places)), np.full(len(places), np.nan)
+    looks, flipped = np.ones(len(places)), np.full(len(places), np.nan)
     if read:
         wanted = [p if WANTED[name] else 1 - p for name, p in read.items()]
         looks = np.prod(wanted, axis=0).mean(axis=1)
-        answers = np.stack(list(read.values()), axis=-1) >= 0.5
-        flips = (answers[:, ENDS] != answers[:, [ZERO]]).any(axis=-1).mean(axis=1)
+    if person := [p for name, p in read.items() if name in PERSON]:
+        answers = np.stack(person, axis=-1)
+        _, flipped = flips(answers[:, ZERO], answers[:, ENDS])
     unknown = np.full(len(places), np.nan)
     return {
         "looks": looks,
         "sameness": np.clip(1 - np.nan_to_num(drift), 0, 1),
         **{name: read[name].mean(axis=1) if name in read else unknown for name in ATTRIBUTES},
         "drift": drift,
-        "flips": flips,
+        "flips": flipped,
     }

@@ -14,7 +14,8 @@ Absolute values (`leakage_mean`) are larger where there is more noise, so their 
   over the filtered set. `leakage_mean`: mean of its absolute values in the seven property columns
   but the row's own; `leakage_matched_mean`: the same with every row divided by its own slope.
   `flips`: share of the pictures at -2 and 2 in which the answer for an attribute differs from the
-  latent's all-zero picture. `identity_drift`: 1 - cosine of the embedding to that picture's;
+  latent's all-zero picture; `any`: for one that makes another person (gender, age, glasses; not
+  quality). `identity_drift`: 1 - cosine of the embedding to that of the all-zero picture;
   `identity_drift_ends`: its mean over the pictures at -2 and 2 of all three. `elsewhere`: change at
   -2 and 2 outside the part of the picture that shows the property, in grey levels.
 - `joint`: correlation, MAE and slope per latent over all combinations of five levels.
@@ -36,7 +37,7 @@ import pandas as pd
 
 from ohlora_lib.errors import InputError
 from ohlora_lib.judging import metrics
-from ohlora_lib.judging.answers import ATTRIBUTES, SHARES, log_odds
+from ohlora_lib.judging.answers import ATTRIBUTES, PERSON, SHARES, log_odds
 from ohlora_lib.judging.grids import (
     FIXED,
     LEVEL_ROWS,
@@ -188,7 +189,10 @@ def evaluate(
     seven = leaked[..., : len(MEASURED)]
     ends = level_places[:, LEVEL_ROWS[:, [0, -1]].ravel()]
     before = probabilities[level_places[:, LEVEL_ROWS[0, LEVELS.index(0.0)]]]
-    shares, share = metrics.flips(before, probabilities[ends])
+    after = probabilities[ends]
+    person = [names.index(name) for name in PERSON if name in names]
+    shares, _ = metrics.flips(before, after)
+    _, share = metrics.flips(before[:, person], after[..., person])
     drifts = drift[stepped]
     elsewhere = attributes["elsewhere"].to_numpy(np.float64)[stepped[:, :, [0, -1]]]
     single |= {
