@@ -16,6 +16,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from benchmarks.common import ROOT, append  # noqa: E402
+from ohlora_lib.jobs import keep_memory  # noqa: E402
 
 BENCHMARKS = {
     "rendering": "bench_networks",
@@ -47,6 +48,7 @@ def main() -> None:
         help="CSV to append to (default results/benchmarks.csv)",
     )
     options = parser.parse_args()
+    keep_memory()  # as jobs do
     if options.device == "cuda":
         import torch
 

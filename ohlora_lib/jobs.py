@@ -40,7 +40,7 @@ def start_job(log: str | Path, threads: int = 1, gpus: int = 0) -> None:
         gpus: cards it asks for; see `gpus.take_gpus`.
     """
     sys.excepthook = _report
-    _keep_memory()
+    keep_memory()
     if RANK in os.environ:
         return
     Path(log).parent.mkdir(parents=True, exist_ok=True)
@@ -79,7 +79,7 @@ def share_training(gpus: int, cores: int) -> None:
     os.execv(sys.executable, [*torchrun, f"--nproc-per-node={processes}", sys.argv[0]])
 
 
-def _keep_memory() -> None:
+def keep_memory() -> None:
     """Keep what is freed for what is needed next.
 
     Pictures in work take megabytes: given back to the system and asked for again, layer after

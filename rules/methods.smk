@@ -1,7 +1,7 @@
 # Helpers of the model half: which methods there are, what each needs, and what is asked of it.
 from dataclasses import asdict
 
-from ohlora_lib.control import DIRECTION_METHODS, RANDOM_LABELS, configured
+from ohlora_lib.control import DIRECTION_METHODS, DIRECTION_STARTS, RANDOM_LABELS, configured
 from ohlora_lib.judging import JUDGES
 from ohlora_lib.store.layout import CHUNK
 
@@ -537,8 +537,6 @@ def judged(names, files):
 
 FINETUNES = finetunes()
 VECTORFINDS = config["vectorfind"]
-# every way starts from the one before it
-DIRECTION_STARTS = dict(zip(DIRECTION_METHODS, [None, *DIRECTION_METHODS], strict=False))
 WAYS = config["directions"]["ways"] if config["directions"]["enabled"] else []
 DIRECTIONS = dict.fromkeys(DIRECTION_METHODS if WAYS else [], config["directions"])
 REFERENCES = config["references"]

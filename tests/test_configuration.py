@@ -320,7 +320,8 @@ def test_searches_that_share_samples_are_charged_for_those_they_use(parts):
         assert drawn == [share] * parts, method
         assert all(value == 1 for path, value in found.items() if "draw_samples" not in path)
     assert rules["costs"]("finetune_v3") == {"benchmarks/finetune/v3.tsv": 1.0}
-    assert len(rules["costs"]("directions_closed_loop")) == parts + 4  # every way before it
+    assert len(rules["costs"]("directions_closed_loop")) == parts + 2  # and the linear ones
+    assert len(rules["costs"]("directions_trained")) == parts + 3
 
 
 @pytest.mark.parametrize(

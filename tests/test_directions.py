@@ -872,7 +872,7 @@ def test_every_way_gives_a_model_that_draws(files, fitted, method):
     assert provenance["method"] == method and provenance["seed"] == 3
     assert provenance["units"] == {name: {"mean": 3.0, "std": 2.0, "count": 9} for name in OUTPUTS}
     assert provenance["samples"] == SAMPLES
-    assert ("training" in provenance) == (method in ("trained", "closed_loop"))
+    assert ("training" in provenance) == (method == "trained")
     for name in ("generator", "property_cnn"):
         assert provenance[name] == tensors_digest(load_network(files[name]).state_dict())
     assert list(provenance["classifiers"]) == ["gender"]
@@ -903,7 +903,7 @@ def test_the_ways_build_on_each_other(files, fitted):
     steps = {
         name: load_directions(fitted / f"{name}.safetensors").steps for name in DIRECTION_METHODS
     }
-    assert np.array_equal(steps["closed_loop"], steps["trained"])
+    assert np.array_equal(steps["closed_loop"], steps["linear"])
     assert np.allclose(steps["linear"], steps["linear"][:1])  # the same in all layers
     flat = steps["masked"].transpose(1, 0, 2)
     found = {name: load_directions(fitted / f"{name}.safetensors") for name in DIRECTION_METHODS}
@@ -912,8 +912,7 @@ def test_the_ways_build_on_each_other(files, fitted):
     strengths = read_json(fitted / "masked.json")["strengths"]
     for i, name in enumerate(CONTROLLED):
         assert np.allclose(found["masked"].masks[:, i], strengths[name])
-    for name in ("trained", "closed_loop"):
-        assert np.array_equal(found[name].masks, found["masked"].masks)
+    assert np.array_equal(found["trained"].masks, found["masked"].masks)
     for directions in found.values():  # all that was read, not the three alone
         assert directions.names == (*OUTPUTS, "gender") and directions.readout.shape == (8, W)
     ranks = [np.linalg.matrix_rank(one, tol=1e-4) for one in flat]

@@ -3,7 +3,7 @@
 - `linear`: closed form, the same step in all layers; trusts the linear readout (`control.linear`).
 - `masked`: the same steps, weighted per layer so that little else changes (`control.layers`).
 - `trained`: these, improved through the frozen generator and its readers (`control.trained`).
-- `closed_loop`: the trained ones, with pictures measured and corrected.
+- `closed_loop`: the linear ones, with pictures measured and corrected.
 
 Every way is rescaled so that a step of one moves the property by one unit, as the property CNN sees
 it: weak edits would else look better disentangled than they are.
@@ -97,12 +97,12 @@ def fit_directions(
         path: checkpoint to write, see `control.directions`. Its provenance: `method`, `seed`,
             `samples` (how many the fit saw), `units` (mean and standard deviation of the raw scores
             that define one; hairstyle is in units of the population that its network learnt from),
-            `training` (options; of trained directions and what starts from them), and digests of
+            `training` (options; of trained directions), and digests of
             the weights of `generator`, `property_cnn` and each of `classifiers`.
         metrics_path: JSON to write.
         state: folder of the resumable state, for `trained`.
         seed: the run's seed.
-        start: checkpoint of the way before this one in `control.DIRECTION_METHODS`.
+        start: checkpoint of the way that this one begins with, see `control.DIRECTION_STARTS`.
         rows: use only so many samples; all when None.
         options: fields of `TrainingOptions` that differ.
         batch_size: pictures per forward pass.
