@@ -15,7 +15,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.covariance import ledoit_wolf
 
-from ohlora_lib.control import DIRECTION_METHODS, fit, trained
+from ohlora_lib.control import DIRECTION_METHODS, DIRECTION_STARTS, fit, trained
 from ohlora_lib.control.conditional import ConditionalModel
 from ohlora_lib.control.directions import (
     FREE,
@@ -845,10 +845,10 @@ def test_the_step_size_falls_in_the_second_half(done, factor):
 
 @pytest.fixture(scope="module")
 def fitted(files, tmp_path_factory) -> Path:
-    """All four ways, each from the one before."""
+    """All four ways, each from its start."""
     folder = tmp_path_factory.mktemp("fitted")
     options = {"steps": 3, "batch": 4}
-    for method, start in zip(DIRECTION_METHODS, (None, *DIRECTION_METHODS), strict=False):
+    for method, start in DIRECTION_STARTS.items():
         fit_directions(
             method, **files, path=folder / f"{method}.safetensors",
             metrics_path=folder / f"{method}.json", state=folder / "state" / method, seed=3,
