@@ -658,6 +658,13 @@ def test_what_was_measured_is_remembered_and_what_is_close_is_left(generator, co
     assert len(model.scorer.seen) == rounds + 2  # ours, and one that finds nothing to correct
 
 
+@pytest.mark.parametrize("measured", [1, 2, 4])
+def test_the_pictures_drawn_are_those_of_the_w_steered_to(generator, colours, measured):
+    model = model_of(generator, colours, measured)
+    w = model.steer(LATENTS, REQUESTS)
+    assert np.array_equal(model.draw(LATENTS, REQUESTS), model.synthesizer.from_w(w))
+
+
 def mahalanobis(moves: np.ndarray, directions: Directions) -> np.ndarray:
     inverse = np.linalg.inv(directions.covariance.astype(np.float64))
     return np.sqrt(np.einsum("nld,de,nle->nl", moves, inverse, moves).mean(axis=1))

@@ -108,3 +108,31 @@ def test_a_training_shares_its_cards_or_where_there_are_none_cores(monkeypatch, 
     monkeypatch.setenv(jobs.RANK, "0")
     jobs.share_training(gpus=3, cores=2)
     assert len(started) == 1  # neither alone, nor when torchrun runs already
+
+
+KEPT = """
+import ctypes, resource, sys
+from ohlora_lib.jobs import keep_memory
+
+if "keep" in sys.argv:
+    keep_memory()
+faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+first = bytes(b"x") * 2**26
+del first
+before = faults()
+again = bytes(b"x") * 2**26
+print(faults() - before if hasattr(ctypes.CDLL(None), "mallopt") else "no mallopt")
+"""
+
+
+def test_freed_memory_is_kept_for_what_comes_next():
+    taken = [
+        subprocess.run(
+            [sys.executable, "-c", KEPT, *arguments],
+            cwd=ROOT, capture_output=True, text=True, check=True,
+        ).stdout.strip()
+        for arguments in ([], ["keep"])
+    ]  # fmt: skip
+    if taken[0] == "no mallopt":
+        pytest.skip("this C library has no mallopt")
+    assert int(taken[1]) < int(taken[0]) / 4  # pages asked for again
