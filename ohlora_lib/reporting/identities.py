@@ -261,7 +261,7 @@ property should change, and the person should stay. <b>Score</b>, from 0 to 1: t
 <b>weakest correlation</b> of requested and measured, of any property by any judge, × <b>looks</b>,
 the mean probability of a good picture of a young woman without glasses, × <b>sameness</b>, 1 −
 <b>identity drift</b> at {number(ranking.levels[0])} and {number(ranking.levels[-1])}.
-<b>Flips</b>: share of the pictures there in which gender, quality, age or glasses change.
+<b>Flips</b>: share of the pictures there in which gender, age or glasses change.
 Those that fail a gate come last.</p>
 <form>
 <output aria-live="polite">0 picked</output>

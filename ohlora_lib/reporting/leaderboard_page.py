@@ -258,7 +258,7 @@ requested and measured values. <b>Latents that pass</b>: v3 gates are correlatio
 correlations of at least 0.92, 0.88, 0.88. <b>Slope</b>: measured change per unit requested, one
 property at a time; 1 is right; <b>within ±1.5</b>: mean error of the levels from −1.5 to 1.5.
 <b>Leakage</b>: how far the other properties move per unit
-requested; <b>at slope 1</b>: per unit reached. <b>Flips</b>: how often gender, quality, age or
+requested; <b>at slope 1</b>: per unit reached. <b>Flips</b>: how often gender, age or
 glasses change at −2 or 2. <b>Identity drift</b>: 1 − cosine of a face embedding there.
 <b>Change elsewhere</b>: mean change of the pixels outside the part that shows the property, in grey
 levels of 255, there.
