@@ -510,7 +510,8 @@ def test_pretraining_makes_all_weights_and_refuses_to_judge_a_blind_parser(tmp_p
 
 
 def without_bytes(raw: bytes) -> bytes:
-    return raw[:1000] + bytes(100) + raw[1100:]
+    half = len(raw) // 2  # within the pictures, which take nearly all of a shard
+    return raw[:half] + bytes(100) + raw[half + 100 :]
 
 
 def without_last_row(raw: bytes) -> bytes:

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from ohlora_lib.errors import InputError, rebuild
 from ohlora_lib.store.atomic import atomic_path
-from ohlora_lib.store.shards import PNG_OPTIONS
+from ohlora_lib.store.png import PARQUET_COMPRESSION, encode_png
 
 _FEATURES = {"row": {"dtype": "int64", "_type": "Value"}, "image": {"_type": "Image"}}
 _SCHEMA = pa.schema(
@@ -45,10 +45,7 @@ class GalleryWriter:
             f"pictures are {images.dtype} {images.shape}"
         )
         assert len(rows) == len(images), f"{len(rows)} rows for {len(images)} pictures"
-        encoded = [
-            cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), PNG_OPTIONS)[1].tobytes()
-            for image in images
-        ]
+        encoded = [encode_png(image) for image in images]
         columns = [pa.array(np.asarray(rows, np.int64)), pa.array(encoded, pa.binary())]
         self._parquet.write_table(pa.Table.from_arrays(columns, schema=_SCHEMA))
 
@@ -61,7 +58,7 @@ def gallery(path: str | Path) -> Iterator[GalleryWriter]:
         pq.ParquetWriter(
             part,
             _SCHEMA,
-            compression="none",  # PNGs do not shrink
+            **PARQUET_COMPRESSION,
             use_dictionary=False,
             write_statistics=["row"],
             write_page_checksum=True,

@@ -21,17 +21,11 @@ import pyarrow.parquet as pq
 
 from ohlora_lib.errors import InputError, rebuild
 from ohlora_lib.store.atomic import atomic_path
+from ohlora_lib.store.png import PARQUET_COMPRESSION, encode_png
 
 ROW_GROUP = 500  # rows; what a reader holds in memory at once, besides its batch
 REBUILD = "delete it and run snakemake again"
 PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-# run-length coding is the fastest setting of the encoder, and the smallest one for class maps
-PNG_OPTIONS = (
-    cv2.IMWRITE_PNG_COMPRESSION,
-    1,
-    cv2.IMWRITE_PNG_STRATEGY,
-    cv2.IMWRITE_PNG_STRATEGY_RLE,
-)
 
 
 @dataclass(frozen=True)
@@ -81,7 +75,7 @@ class ShardWriter:
             self._parquet = pq.ParquetWriter(
                 self._path,
                 table.schema,
-                compression="none",  # PNG and random numbers do not shrink
+                **PARQUET_COMPRESSION,
                 use_dictionary=False,
                 write_statistics=["id"],
                 write_page_checksum=True,
@@ -356,12 +350,7 @@ def _vectors(values: np.ndarray, rows: int) -> Column:
 
 
 def _pictures(ids: np.ndarray, images: np.ndarray) -> pa.Array:
-    assert images.dtype == np.uint8, f"pictures are uint8, not {images.dtype}"
-    encoded = []
-    for image in images:
-        if image.ndim == 3:
-            image = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR)
-        encoded.append(cv2.imencode(".png", image, PNG_OPTIONS)[1].tobytes())
+    encoded = [encode_png(image) for image in images]
     names = [f"{int(number):06d}.png" for number in ids]
     return pa.StructArray.from_arrays(
         [pa.array(encoded, pa.binary()), pa.array(names, pa.string())], fields=list(PICTURE)
