@@ -1,7 +1,8 @@
 # Helpers of the model half: which methods there are, what each needs, and what is asked of it.
 from dataclasses import asdict
 
-from ohlora_lib.control import DIRECTION_METHODS, DIRECTION_STARTS, RANDOM_LABELS, configured
+from ohlora_lib.control import configured
+from ohlora_lib.control.configured import DIRECTION_METHODS, DIRECTION_STARTS, RANDOM_LABELS
 from ohlora_lib.judging import JUDGES
 from ohlora_lib.store.layout import CHUNK
 

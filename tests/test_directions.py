@@ -15,8 +15,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.covariance import ledoit_wolf
 
-from ohlora_lib.control import DIRECTION_METHODS, DIRECTION_STARTS, fit, trained
+from ohlora_lib.control import fit, trained
 from ohlora_lib.control.conditional import ConditionalModel
+from ohlora_lib.control.configured import DIRECTION_METHODS, DIRECTION_STARTS
 from ohlora_lib.control.directions import (
     FREE,
     SHARE,

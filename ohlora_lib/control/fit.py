@@ -88,7 +88,7 @@ def fit_directions(
     """Fit directions one way and write them, with what is known of the fit.
 
     Args:
-        method: one of `control.DIRECTION_METHODS`.
+        method: one of `configured.DIRECTION_METHODS`.
         samples: see `control.sampling.draw_samples`.
         generator: checkpoint that the samples were drawn with.
         property_cnn: checkpoint that read them.
@@ -102,7 +102,7 @@ def fit_directions(
         metrics_path: JSON to write.
         state: folder of the resumable state, for `trained`.
         seed: the run's seed.
-        start: checkpoint of the way that this one begins with, see `control.DIRECTION_STARTS`.
+        start: checkpoint of the way that this one begins with, see `configured.DIRECTION_STARTS`.
         rows: use only so many samples; all when None.
         options: fields of `TrainingOptions` that differ.
         batch_size: pictures per forward pass.
