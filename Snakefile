@@ -36,6 +36,7 @@ track_scripts()
 onstart:
     require_weights()
     lock_run()
+    drop_default_rate_limit()
 
 
 # Seconds each, figures and tables: on a cluster these run where Snakemake runs, not in the queue.

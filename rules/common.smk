@@ -41,6 +41,17 @@ def check_results():
         sys.exit(f"error: {folder} cannot be written to; make {existing} writable")
 
 
+def drop_default_rate_limit():
+    """Take back Snakemake's limit of 100 jobs a second, unless another one is asked for; at the start.
+
+    With a limit every look at the ready jobs schedules another one a second later, and every job
+    that ends adds a look: a hundred jobs later Snakemake looks all the time, on a core (9.27).
+    """
+    limit = workflow.scheduling_settings.max_jobs_per_timespan
+    if limit and limit.max_jobs == 100 and limit.timespan == 1:
+        workflow.scheduler.job_rate_limiter = None
+
+
 def lock_run():
     """Stop where another run works in the same folder, in one sentence; ours is locked till we end.
 

@@ -15,7 +15,7 @@ from project import RESULTS, UNNEEDED, copy_project, edit, merged, said, snakema
 from test_distributed import largest_difference
 
 from ohlora_lib.configuration import validate_config
-from ohlora_lib.control import DIRECTION_METHODS
+from ohlora_lib.control.configured import DIRECTION_METHODS
 from ohlora_lib.control.directions import load_directions
 from ohlora_lib.control.models import open_model
 from ohlora_lib.networks import load_network
@@ -423,6 +423,14 @@ def test_an_edited_score_is_computed_by_the_edited_code(project):
     after = read_table(project / target)
     assert np.allclose(after["score"], before["score"] + 3)
     assert "1 of 1 steps" in said(run)
+
+
+def test_ready_jobs_are_looked_at_when_one_has_ended_and_not_all_the_time(project):
+    target = f"{POPULATION}/all_scores_v2.csv"
+    command = ("--cores", "1", "--verbose", "--forcerun", "score_property", "--", target)
+    run = snakemake(project, *command)
+    assert run.returncode == 0 and "9 of 9 steps" in said(run), said(run)
+    assert 9 <= said(run).count("Ready jobs:") <= 12
 
 
 def test_the_number_of_cores_does_not_change_the_images(project):
