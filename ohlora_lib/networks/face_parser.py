@@ -18,18 +18,18 @@ class FaceParser(nn.Module):
 
     kind: ClassVar[str] = "face_parser"
 
-    def __init__(self, widths: tuple[int, ...] = (16, 32, 64, 96)) -> None:
+    def __init__(self, widths: tuple[int, ...] = (16, 24, 48, 64)) -> None:
         super().__init__()
         self.widths = tuple(widths)
         pairs = list(zip(self.widths[:-1], self.widths[1:], strict=True))
-        self.stem = _block(3, self.widths[0])
+        self.stem = _unit(3, self.widths[0])
         self.down = nn.ModuleList(
             nn.Sequential(_unit(fine, coarse, stride=2), _unit(coarse, coarse))
             for fine, coarse in pairs
         )
         self.lateral = nn.ModuleList(nn.Conv2d(coarse, fine, 1) for fine, coarse in pairs)
         self.up = nn.ModuleList(_unit(fine, fine) for fine, _ in pairs)
-        self.head = nn.Conv2d(self.widths[0], 4 * CLASSES, 3, padding=1)
+        self.head = nn.Conv2d(self.widths[0], 4 * CLASSES, 1)
 
     def config(self) -> dict:
         """Return the constructor arguments."""
@@ -47,7 +47,7 @@ class FaceParser(nn.Module):
         x = u_net(images, self.stem, self.down, self.lateral, self.up)
         # F.pixel_shuffle of the head, but a pixel's classes lie together: fewer cache misses
         weight, bias = self._classes_last(self.head.weight), self._classes_last(self.head.bias)
-        x = F.conv2d(x, weight, bias, padding=1).unflatten(1, (2, 2, CLASSES))
+        x = F.conv2d(x, weight, bias).unflatten(1, (2, 2, CLASSES))
         x = x.permute(0, 4, 1, 5, 2, 3)  # N, H, 2, W, 2, classes
         return x.flatten(3, 4).flatten(1, 2).permute(0, 3, 1, 2)
 
@@ -82,9 +82,9 @@ def likeliest_classes(logits: Tensor, side: int) -> Tensor:
     next_row = torch.cat([classes[:, 1:], classes[:, -1:]], dim=1)
     border = _differs_to_the_right(classes) | _differs_to_the_right(next_row)
     border |= classes != next_row
-    nearest = (top[:, None] * width + left).flatten()
-    found = classes.flatten(1).index_select(1, nearest).flatten()
-    at = border.flatten(1).index_select(1, nearest).flatten().nonzero()[:, 0]
+    # columns first: what is then copied for every row are whole rows
+    found, at = (part.index_select(2, left).index_select(1, top) for part in (classes, border))
+    found, at = found.flatten(), at.flatten().nonzero()[:, 0]
     row, column = at % side**2 // side, at % side
     image = at // side**2 * height * width
     table = logits.permute(0, 2, 3, 1).flatten(0, 2)
@@ -142,7 +142,3 @@ def _unit(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
         nn.BatchNorm2d(outputs),
         nn.ReLU(inplace=True),
     )
-
-
-def _block(inputs: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(_unit(inputs, outputs), _unit(outputs, outputs))
