@@ -1,6 +1,7 @@
 """Judges the embedded base weights: does the generator draw what the renderer draws?"""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -39,6 +40,9 @@ from ohlora_lib.store.tables import write_json
 CHUNK = 128  # pictures at once
 BLOCK = 1000  # rows that kernel distances compare at once
 LEAST = 100  # faces of a set that must be measured
+# Standard deviations; what lies farther counts as this far: a few renders in 10,000 have hairstyles
+# of 10 to 20, and a kernel of the third degree would see nothing else.
+FARTHEST = 4
 SCORES = (eyes, hair_color, hair_length, mouth, pose, background_mean, background_std, hairstyle)
 
 
@@ -57,8 +61,9 @@ def judge_base_weights(
 
     - `generated`, `renders`: shares by the annotator;
     - `sliced_wasserstein` of pixels (0..1), beside its floor: renders against other renders;
-    - `property_kernel_distance` of the eight property scores, by the biased estimator, whose floor
-      is mostly its bias (it falls with the size of a block, not with the number of pictures);
+    - `property_kernel_distance` of the eight property scores (to `FARTHEST`), by the biased
+      estimator, whose floor is mostly its bias (it falls with the size of a block, not with the
+      number of pictures), and `by_property` of each score alone;
     - `property_kid` by the unbiased estimator, mean and `_std` over the blocks: of `generated`
       faces against renders, and of `renders` against other renders, which is about 0; its `floor`
       is the root mean square of the latter, the size that chance gives to the KID of two blocks;
@@ -95,6 +100,7 @@ def judge_base_weights(
         )
     mean, std = known[1].mean(axis=0), known[1].std(axis=0)
     kept = [(part - mean) / np.where(std > 0, std, 1) for part in known]
+    kept = [part.clip(-FARTHEST, FARTHEST) for part in kept]
     block = min(BLOCK, fewest)
     flat = [_unit(part) for part in (images, *renders)]
     swd = [
@@ -102,7 +108,7 @@ def judge_base_weights(
         for other in (flat[0], flat[2])
     ]
     apart = {"generated": nearest_distances(flat[0]), "renders": nearest_distances(flat[1])}
-    kernel = [kernel_distance(kept[1], other, block) for other in (kept[0], kept[2])]
+    kernel = _property_distances(*kept, block)
     shares = [_shares(part, annotator) for part in (images, renders[0])]
     write_json(
         metrics_path,
@@ -111,7 +117,7 @@ def judge_base_weights(
             "generated": shares[0],
             "renders": shares[1],
             "sliced_wasserstein": _beside_floor(*swd),
-            "property_kernel_distance": _beside_floor(*kernel),
+            "property_kernel_distance": kernel,
             "property_kid": _kid(*kept, block),
             "nearest_other": {
                 name: {"minimum": float(found.min()), "median": float(np.median(found))}
@@ -125,6 +131,22 @@ def judge_base_weights(
 def _beside_floor(generated: float, floor: float) -> dict[str, float]:
     ratio = generated / floor if floor else float("nan")
     return {"generated": generated, "floor": floor, "ratio": ratio}
+
+
+def _property_distances(
+    generated: np.ndarray, renders: np.ndarray, others: np.ndarray, block: int
+) -> dict[str, Any]:
+    """See `judge_base_weights`; scores [N, 8] without missing ones."""
+
+    def distances(columns: slice) -> dict[str, float]:
+        parts = (part[:, columns] for part in (generated, others))
+        return _beside_floor(*(kernel_distance(renders[:, columns], part, block) for part in parts))
+
+    each = {
+        score.__name__.rpartition(".")[2]: distances(slice(i, i + 1))
+        for i, score in enumerate(SCORES)
+    }
+    return {**distances(slice(None)), "by_property": each}
 
 
 def _kid(
