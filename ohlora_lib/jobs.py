@@ -35,9 +35,9 @@ def start_job(log: str | Path, threads: int = 1, gpus: int = 0) -> None:
 
     Call it before torch or numpy is imported, as they read the number of threads while loading. An
     `InputError` that nobody catches is then printed as one line, `error: ...`, without a traceback,
-    and so is a full disk; the exit status is 1 as for any exception. A process that torchrun
-    started goes on in the log and with the cards of the one that became torchrun (see
-    `share_training`).
+    and so is a full disk; the exit status is 1 as for any exception. Freed memory is kept, and
+    garbage looked for seldom (`KEPT`, `OBJECTS`). A process that torchrun started goes on in the
+    log and with the cards of the one that became torchrun (see `share_training`).
 
     Args:
         log: the log file; replaced.

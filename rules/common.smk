@@ -42,7 +42,7 @@ def check_results():
 
 
 def drop_default_rate_limit():
-    """Take back Snakemake's limit of 100 jobs a second, unless another one is asked for; at the start.
+    """Take back Snakemake's limit of 100 jobs a second, not another one; once it has a scheduler.
 
     With a limit every look at the ready jobs schedules another one a second later, and every job
     that ends adds a look: a hundred jobs later Snakemake looks all the time, on a core (9.27).

@@ -99,8 +99,8 @@ def judge_base_weights(
             f"{LEAST}; train the parser or the generator longer (pretrain in the configuration)"
         )
     mean, std = known[1].mean(axis=0), known[1].std(axis=0)
-    kept = [(part - mean) / np.where(std > 0, std, 1) for part in known]
-    kept = [part.clip(-FARTHEST, FARTHEST) for part in kept]
+    scale = np.where(std > 0, std, 1)
+    kept = [((part - mean) / scale).clip(-FARTHEST, FARTHEST) for part in known]
     block = min(BLOCK, fewest)
     flat = [_unit(part) for part in (images, *renders)]
     swd = [
