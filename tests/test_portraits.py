@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ohlora_lib.portraits.code import CODE, RAMPS, portrait_code
 from ohlora_lib.portraits.parameters import (
     PARAMETERS,
     parameters_from_latent,
@@ -274,3 +275,39 @@ def test_latents_have_no_length_and_fixed_meaning(from_latents):
 def test_a_latent_of_unusable_width_is_refused(width):
     with pytest.raises(ValueError, match="at least 51 coordinates, a multiple of 4"):
         parameters_from_latent(torch.zeros(1, width))
+
+
+# ---- the code
+
+
+def test_a_code_has_an_entry_of_spread_about_one_for_each_name():
+    code = portrait_code(sample_parameters(20_000, generator(5)))
+    assert code.shape == (20_000, len(CODE)) and len(set(CODE)) == len(CODE)
+    assert torch.isfinite(portrait_code(50 * sample_parameters(10, generator(6)))).all()
+    plain = code[:, : -len(RAMPS)]
+    assert plain.mean(dim=0).abs().max() < 0.15
+    assert 0.35 < plain.std(dim=0).min() and plain.std(dim=0).max() < 1.4
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_every_parameter_is_in_the_code(name):
+    """What the code leaves out, a generator trained on it cannot draw."""
+    usual = torch.zeros(1, len(PARAMETERS))
+    usual[:, column("gender")] = -1.0  # a man, who may have a beard
+    changed = usual.clone()
+    changed[:, column(name)] = 2.2 if name != "quality" else -2.2
+    assert not torch.equal(render(changed, 32).images, render(usual, 32).images)
+    assert (portrait_code(changed) - portrait_code(usual)).abs().max() > 0.05
+
+
+def test_the_codes_colours_are_those_of_the_picture(parameters, drawn):
+    """The tint of the hair and of the background follow the mean colour of their pixels."""
+    code = portrait_code(parameters)
+    for part, label in (("hair", 10), ("background", 0), ("skin", 1)):
+        mask = (drawn.class_maps == label).unsqueeze(1)
+        if part == "background":
+            mask = mask & (torch.arange(64)[:, None] < 24)  # above neck and clothes
+        mean = (drawn.images * mask).sum(dim=(2, 3)) / mask.sum(dim=(2, 3))
+        for channel, name in enumerate(("red", "green", "blue")):
+            pair = torch.stack([mean[:, channel], code[:, CODE.index(f"{part}_{name}")]])
+            assert torch.corrcoef(pair)[0, 1] > 0.9, (part, name)

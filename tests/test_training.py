@@ -22,12 +22,8 @@ from ohlora_lib.networks.attribute_cnn import AttributeCNN, predict
 from ohlora_lib.networks.stylegan_discriminator import StyleGANDiscriminator
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 from ohlora_lib.populations.classify import predict_attribute, train_classifier
-from ohlora_lib.portraits.parameters import (
-    CODE_WIDTH,
-    PARAMETERS,
-    parameters_from_latent,
-    portrait_code,
-)
+from ohlora_lib.portraits.code import CODE, RAMPS, TEXTURES, TINTS, portrait_code
+from ohlora_lib.portraits.parameters import parameters_from_latent
 from ohlora_lib.portraits.renderer import render
 from ohlora_lib.store.shards import write_image_shard
 from ohlora_lib.store.tables import read_json, read_table, write_table
@@ -49,7 +45,6 @@ from ohlora_lib.training.classifier import (
 )
 from ohlora_lib.training.log import CsvLog
 from ohlora_lib.training.paired import (
-    TEXTURES,
     PairedOptions,
     calibrate_styles,
     draw_parameters,
@@ -74,7 +69,7 @@ SIDE, Z_DIM = 16, 52
 GENERATOR = {
     "resolution": SIDE,
     "z_dim": Z_DIM,
-    "w_dim": 56,
+    "w_dim": 64,
     "hidden_dim": 52,
     "mapping_layers": 2,
     "fmaps_base": 128,
@@ -428,14 +423,15 @@ PAIRED = PairedOptions(
 )
 
 
-def test_style_axes_keep_the_parameters_apart():
-    assert AXES.shape == (CODE_WIDTH, 56) and AXES.dtype == torch.float32
-    squares = torch.tensor([0.36] * len(PARAMETERS) + [4.0] * (CODE_WIDTH - len(PARAMETERS)))
-    squares[[PARAMETERS.index(name) for name in TEXTURES]] = 1.44
+def test_style_axes_keep_the_codes_apart():
+    assert AXES.shape == (len(CODE), 64) and AXES.dtype == torch.float32
+    squares = torch.full((len(CODE),), 0.36)
+    for names, square in ((TINTS, 1.0), (TEXTURES, 1.44), (RAMPS, 4.0)):
+        squares[[CODE.index(name) for name in names]] = square
     assert torch.allclose(AXES @ AXES.T, torch.diag(squares), atol=1e-5)
-    assert torch.equal(style_axes(56, seed=1), AXES)
-    assert not torch.allclose(style_axes(56, seed=2), AXES, atol=0.01)
-    with pytest.raises(ValueError, match="w_dim must be at least 55"):
+    assert torch.equal(style_axes(64, seed=1), AXES)
+    assert not torch.allclose(style_axes(64, seed=2), AXES, atol=0.01)
+    with pytest.raises(ValueError, match="w_dim must be at least 60"):
         style_axes(51, seed=1)
 
 

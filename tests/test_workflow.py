@@ -486,7 +486,7 @@ TINY = {  # the least that the schema allows, at 16 pixels
     "network": {
         "resolution": 16,
         "z_dim": 52,
-        "w_dim": 56,
+        "w_dim": 64,
         "hidden_dim": 52,
         "fmaps_base": 128,
         "fmaps_max": 16,

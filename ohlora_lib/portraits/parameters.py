@@ -63,7 +63,6 @@ GENDER_CUT = -0.141  # 55.6 % are women
 QUALITY_CUT = -1.645  # 5 % have the blurred patch
 AGE_CUT = 1.555  # 6 % are old
 GLASS_CUT = 1.645  # 5 % wear glasses
-CODE_WIDTH = len(PARAMETERS) + 4  # of `portrait_code`
 
 
 def sample_parameters(count: int, generator: torch.Generator) -> torch.Tensor:
@@ -90,6 +89,23 @@ def true_attributes(parameters: torch.Tensor) -> dict[str, torch.Tensor]:
     }
 
 
+def drawn_parameters(parameters: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Return the parameters by name, [N] each, their far tails pulled in to below 2.6.
+
+    So no feature leaves the picture.
+
+    Args:
+        parameters: float [N, len(PARAMETERS)].
+    """
+    soft = 2.6 * torch.tanh(parameters / 2.6)
+    return {name: soft[:, index] for index, name in enumerate(PARAMETERS)}
+
+
+def hair_fall(u: dict[str, torch.Tensor], feminine: torch.Tensor) -> torch.Tensor:
+    """Return how far the hair falls, [N], about N(0, 1.3): longer for women."""
+    return u["hair_length"] + 0.9 * (2 * feminine - 1)
+
+
 def strengths(parameters: torch.Tensor) -> dict[str, torch.Tensor]:
     """Return how strongly each portrait shows what is either there or not.
 
@@ -108,28 +124,6 @@ def strengths(parameters: torch.Tensor) -> dict[str, torch.Tensor]:
         "old": torch.sigmoid(9 * (column["age"] - AGE_CUT)),
         "glass": torch.sigmoid(14 * (column["glass"] - GLASS_CUT)),
     }
-
-
-def portrait_code(parameters: torch.Tensor) -> torch.Tensor:
-    """Return the parameters, and four ramps that stand for the strengths.
-
-    The ramps rise with the parameters much more gently than the strengths do, from -1 to 2, one
-    half at the cut: a mapping network draws no steep edges, a synthesis network does.
-
-    Args:
-        parameters: float [N, len(PARAMETERS)].
-
-    Returns:
-        float [N, CODE_WIDTH]; the ramps in the order of `strengths`.
-    """
-    column = {name: parameters[:, index] for index, name in enumerate(PARAMETERS)}
-    ramps = [
-        0.5 + 1.5 * (column["gender"] - GENDER_CUT),
-        0.5 + 2.0 * (QUALITY_CUT - column["quality"]),
-        0.5 + 2.0 * (column["age"] - AGE_CUT),
-        0.5 + 2.0 * (column["glass"] - GLASS_CUT),
-    ]
-    return torch.cat([parameters, torch.stack(ramps, dim=1).clamp(-1, 2)], dim=1)
 
 
 def parameters_from_latent(z: torch.Tensor) -> torch.Tensor:

@@ -10,45 +10,22 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
+from ohlora_lib.portraits.colors import HAIR as HAIR_COLORS
+from ohlora_lib.portraits.colors import hair_position, portrait_colors
 from ohlora_lib.portraits.parameters import (
     PARAMETERS,
+    drawn_parameters,
+    hair_fall,
     strengths,
     true_attributes,
     uniform,
 )
-from ohlora_lib.portraits.shapes import (
-    coverage,
-    ellipse,
-    hue_color,
-    lens,
-    over,
-    palette,
-    smooth_union,
-)
+from ohlora_lib.portraits.shapes import coverage, ellipse, lens, over, palette, smooth_union
 
 # Class indices of the face parser (spec section 3).
 BACKGROUND, SKIN, BROW_LEFT, BROW_RIGHT, EYE_LEFT, EYE_RIGHT = range(6)
 NOSE, UPPER_LIP, INNER_MOUTH, LOWER_LIP, HAIR = range(6, 11)
 
-_SKIN = [
-    (0.98, 0.86, 0.77),
-    (0.95, 0.77, 0.65),
-    (0.84, 0.63, 0.49),
-    (0.64, 0.44, 0.32),
-    (0.42, 0.28, 0.2),
-]
-_HAIR = [
-    (0.07, 0.06, 0.07), (0.17, 0.11, 0.09), (0.31, 0.19, 0.12), (0.48, 0.31, 0.17),
-    (0.68, 0.5, 0.28), (0.86, 0.72, 0.47), (0.95, 0.89, 0.74),
-]  # fmt: skip
-_IRIS = [
-    (0.23, 0.12, 0.06),
-    (0.42, 0.26, 0.12),
-    (0.33, 0.44, 0.2),
-    (0.2, 0.47, 0.52),
-    (0.25, 0.47, 0.78),
-]
-_LIPS = [(0.72, 0.45, 0.38), (0.8, 0.4, 0.38), (0.82, 0.25, 0.3), (0.68, 0.1, 0.2)]
 _PIVOT = (0.5, 0.56)  # the head tilts around this point
 
 
@@ -99,7 +76,7 @@ class _Head:
         tilt: radians, clockwise. yaw: about -2..2, to the right; moves near features sideways.
         light: -1..1, from the left to from the right.
         feminine, old: 0..1, [N].
-        skin: colour [N, 3, 1, 1].
+        colors: of the parts, [N, 3, 1, 1], see `portrait_colors`.
         face_width: half of it. volume: of the hair beside the face. hair_end: lowest row of hair.
         curl: 0..1. phase: of the strands. wave: sideways offset of the hair's outline.
         spacing: from the middle of the face to the middle of an eye.
@@ -116,7 +93,7 @@ class _Head:
     light: torch.Tensor
     feminine: torch.Tensor
     old: torch.Tensor
-    skin: torch.Tensor
+    colors: dict[str, torch.Tensor]
     face_width: torch.Tensor
     volume: torch.Tensor
     hair_end: torch.Tensor
@@ -147,7 +124,7 @@ def render(parameters: torch.Tensor, side: int) -> Portraits:
         shown = strengths(parameters)
         head = _pose_head(parameters, shown, side)
         canvas = _Canvas(_background(head))
-        hair = _hair_color(head)
+        hair = _hair(head)
         _clothes(canvas, head)
         _back_hair(canvas, head, hair)
         _neck(canvas, head)
@@ -163,8 +140,7 @@ def render(parameters: torch.Tensor, side: int) -> Portraits:
 
 def _pose_head(parameters: torch.Tensor, shown: dict[str, torch.Tensor], side: int) -> _Head:
     """Lay out what the parts share."""
-    soft = 2.6 * torch.tanh(parameters / 2.6)
-    u = {name: soft[:, index] for index, name in enumerate(PARAMETERS)}
+    u = drawn_parameters(parameters)
     v = {name: uniform(value) for name, value in u.items()}
     n, device = len(parameters), parameters.device
     ticks = (torch.arange(side, dtype=torch.float32, device=device) + 0.5) / side
@@ -175,10 +151,7 @@ def _pose_head(parameters: torch.Tensor, shown: dict[str, torch.Tensor], side: i
     dx, dy = x0 - _PIVOT[0], y0 - _PIVOT[1]
     x, y = cosine * dx + sine * dy, cosine * dy - sine * dx + _PIVOT[1]
     feminine = shown["feminine"]
-    length = u["hair_length"] + 0.9 * (2 * feminine - 1)
-    curl, phase = _field(v["hair_curl"]), _field(u["hair_phase"])
-    skin = palette(0.02 + 0.86 * v["skin_tone"] ** 1.6, _SKIN)
-    warmth = 0.025 * u["skin_warmth"][:, None, None, None]
+    curl, phase = _field(v["hair_curl"]), _field(0.3 * u["hair_phase"])
     return _Head(
         u=u,
         v=v,
@@ -191,10 +164,10 @@ def _pose_head(parameters: torch.Tensor, shown: dict[str, torch.Tensor], side: i
         light=_field(0.55 * u["light"]),
         feminine=feminine,
         old=shown["old"],
-        skin=skin * torch.cat([1 + warmth, torch.ones_like(warmth), 1 - warmth], dim=1),
+        colors=portrait_colors(u, v, shown),
         face_width=_field(0.226 + 0.012 * u["face_width"] - 0.008 * feminine),
         volume=_field(0.045 + 0.012 * u["hair_volume"] + 0.012 * feminine),
-        hair_end=_field(0.42 + 0.62 * torch.sigmoid(1.05 * (length - 0.25))),
+        hair_end=_field(0.42 + 0.62 * torch.sigmoid(1.05 * (hair_fall(u, feminine) - 0.25))),
         curl=curl,
         phase=phase,
         wave=curl * 0.016 * torch.sin(34 * y + 2 * phase + 3 * x.sign()),
@@ -210,19 +183,18 @@ def _field(value: torch.Tensor) -> torch.Tensor:
 def _background(head: _Head) -> torch.Tensor:
     """Gradient, soft blobs and waves; mean brightness and contrast are parameters of their own."""
     u, v, x, y = head.u, head.v, head.x0, head.y0
-    mean = 0.10 + 0.80 * v["background_mean"]
-    base = hue_color(v["background_hue"], 0.45 * v["background_saturation"], mean)
-    angle = _field(1.3 * u["background_angle"])
+    base = head.colors["background"]
+    angle = _field(0.35 * u["background_angle"])
     along = (x - 0.5) * torch.cos(angle) + (y - 0.3) * torch.sin(angle)
     across = (y - 0.3) * torch.cos(angle) - (x - 0.5) * torch.sin(angle)
-    scale = _field(torch.exp(0.35 * u["background_scale"]))
-    phase = _field(1.7 * u["background_phase"])
+    scale = _field(torch.exp(0.08 * u["background_scale"]))
+    phase = _field(0.35 * u["background_phase"])
     texture = torch.sin(13 * scale * along + phase) * torch.cos(8 * scale * across - 1.6 * phase)
     fine = torch.sin(24 * scale * across + 2.3 * phase + 2 * torch.sin(9 * along))
     spot = torch.cos(17 * x * scale + phase) + torch.cos(17 * y * scale - phase)
     texture = texture + 0.5 * fine + 0.6 * torch.sigmoid(5 * (spot - 0.9)) - 0.15
     contrast = _field(0.01 + 0.16 * v["background_std"] ** 2)
-    pattern = 0.06 * along + contrast * texture
+    pattern = 0.04 * along + contrast * texture
     return (base + pattern.unsqueeze(1)).clamp(0.02, 0.98)
 
 
@@ -231,9 +203,8 @@ def _clothes(canvas: _Canvas, head: _Head) -> None:
     u, v, x, y = head.u, head.v, head.x0, head.y0
     width = _field(0.36 + 0.03 * u["shoulders"] - 0.03 * head.feminine)
     body = ellipse(x - 0.5 - 0.2 * head.tilt, y - 1.18, width, 0.27)
-    brightness = 0.15 + 0.7 * v["clothes_brightness"]
-    cloth = hue_color(v["clothes_hue"], 0.75 * v["clothes_saturation"], brightness)
-    stripes = torch.sin(90 * (x + y * _field(u["clothes_pattern"]).clamp(-1, 1)))
+    cloth = head.colors["clothes"]
+    stripes = torch.sin(90 * (x + (y - 0.97) * _field(u["clothes_pattern"]).clamp(-1, 1)))
     contrast = _field((v["clothes_pattern"] - 0.45).clamp(min=0) * 0.35)
     shade = 1 - 0.35 * ((x - 0.5).abs() / 0.4) ** 2 + 0.1 * head.light * (x - 0.5) / 0.3
     canvas.paint(
@@ -244,8 +215,9 @@ def _clothes(canvas: _Canvas, head: _Head) -> None:
 def _back_hair(canvas: _Canvas, head: _Head, hair: torch.Tensor) -> None:
     """A cap over the skull and curtains that fall to `hair_end`."""
     x, y = head.x, head.y
-    length = head.u["hair_length"] + 0.9 * (2 * head.feminine - 1)
-    flare = _field(0.03 * torch.sigmoid(length)) * (y - 0.45).clamp(0, 0.4)
+    flare = _field(0.03 * torch.sigmoid(hair_fall(head.u, head.feminine))) * (y - 0.45).clamp(
+        0, 0.4
+    )
     outer = head.face_width + head.volume + head.wave + flare
     cap = ellipse(x, y - 0.43, outer + 0.012, _field(0.335 + 0.014 * head.u["hair_volume"]))
     cap = torch.maximum(cap, y - head.hair_end.clamp(min=0.46))
@@ -264,7 +236,7 @@ def _neck(canvas: _Canvas, head: _Head) -> None:
     column = torch.maximum(column, 0.7 - y)
     neck = torch.maximum(column, ellipse(x - 0.2 * head.tilt, y - 0.8, half + 0.06, low - 0.8))
     shade = 0.66 + 0.12 * (y - 0.8).clamp(0, 0.2) / 0.2
-    canvas.paint(coverage(neck, canvas.side), head.skin * shade[:, None], BACKGROUND)
+    canvas.paint(coverage(neck, canvas.side), head.colors["skin"] * shade[:, None], BACKGROUND)
 
 
 def _face(canvas: _Canvas, head: _Head) -> torch.Tensor:
@@ -283,15 +255,15 @@ def _face(canvas: _Canvas, head: _Head) -> torch.Tensor:
     edge = (face / -0.03).clamp(0, 1)  # 0 at the edge of the face, 1 from 0.03 inwards
     shading = shading - 0.125 * edge**2  # leaves a faint light around the edge
     ears = ellipse(x.abs() - head.face_width - 0.004, y - 0.52, 0.024, 0.05)
-    canvas.paint(coverage(ears, canvas.side), head.skin * 0.82, SKIN)
-    tone = head.skin * shading[:, None]
+    canvas.paint(coverage(ears, canvas.side), head.colors["skin"] * 0.82, SKIN)
+    tone = head.colors["skin"] * shading[:, None]
     cheek = torch.exp(-(((x.abs() - 0.12) / 0.055) ** 2 + ((y - 0.645) / 0.045) ** 2))
     blush = _field(0.06 + 0.1 * v["blush"] * (0.4 + 0.6 * head.feminine)) * cheek
     tone = over(tone, blush, _color(tone, 0.9, 0.3, 0.28))
     tone = tone * (1 - _wrinkles(x, y) * _field(0.3 * head.old))[:, None]
     stubble = (1 - head.feminine) * (0.16 + 0.62 * torch.sigmoid(3 * (u["beard"] - 0.6)))
     beard = _field(stubble) * torch.sigmoid(((y - 0.66) + 1.2 * (x.abs() - 0.1)) * 45)
-    tone = over(tone, beard, 0.75 * palette(0.75 * v["hair_color"], _HAIR))
+    tone = over(tone, beard, 0.75 * palette(0.75 * v["hair_color"], HAIR_COLORS))
     canvas.paint(coverage(face, canvas.side), tone, SKIN)
     return shading
 
@@ -313,7 +285,7 @@ def _eyes_and_brows(canvas: _Canvas, head: _Head) -> None:
     opening = _field(0.016 + 0.088 * v["eyes"])
     half = _field(0.074 + 0.005 * u["eye_width"])
     slant = _field(0.10 * u["eye_slant"].clamp(-2, 2))
-    brow_color = palette(0.6 * v["hair_color"] * (1 - 0.3 * head.old), _HAIR)
+    brow_color = palette(0.6 * v["hair_color"] * (1 - 0.3 * head.old), HAIR_COLORS)
     thick = _field(0.0135 + 0.003 * u["brow_thickness"] - 0.0035 * head.feminine)
     raised = 0.006 * _field(u["brow_height"]) + 0.22 * (opening - 0.065)
     outward = _field(0.008 * u["brow_slant"] + 0.005)
@@ -345,7 +317,7 @@ def _eye(
     up, down = 0.62 * opening, 0.38 * opening
     arc = 1 - (x / half) ** 2
     lash_color = _color(picture, 0.10, 0.06, 0.06)
-    lid_color = 0.55 * head.skin
+    lid_color = 0.55 * head.colors["skin"]
     socket = torch.exp(-((x / 0.105) ** 2 + ((y + 0.012) / 0.062) ** 2))
     canvas.darken(0.16 * socket)
     inside = coverage(lens(x, y, half, up, down), side)
@@ -354,7 +326,7 @@ def _eye(
     ix, iy = x - 0.010 * _field(head.u["gaze"]) - 0.006 * head.yaw, y + 0.1 * opening
     iris = ellipse(ix, iy, 0.043, 0.043)
     rim = 1 - 0.5 * (1 + iris / 0.041).clamp(0, 1) ** 3
-    iris_color = (palette(head.v["iris_color"], _IRIS) * 1.15 * rim[:, None]).clamp(0, 1)
+    iris_color = (head.colors["iris"] * 1.15 * rim[:, None]).clamp(0, 1)
     canvas.paint(inside * coverage(iris, side), iris_color)
     pupil = coverage(ellipse(ix, iy, 0.018, 0.018), side)
     canvas.paint(inside * pupil, _color(picture, 0.03, 0.03, 0.03))
@@ -385,12 +357,12 @@ def _nose(canvas: _Canvas, head: _Head, shading: torch.Tensor) -> None:
     across = (x / (half + 0.01)).clamp(-1, 1)
     tint = 1 + 0.07 * head.light * across - 0.09 * across**2
     tint = tint + 0.07 * torch.exp(-((across / 0.4) ** 2))
-    color = (head.skin * (shading * tint)[:, None]).clamp(0, 1)
+    color = (head.colors["skin"] * (shading * tint)[:, None]).clamp(0, 1)
     canvas.paint(coverage(nose, side), color, NOSE)
     canvas.darken(0.3 * torch.exp(-(((y - tip - 0.006) / 0.011) ** 2 + (x / (1.1 * wide)) ** 2)))
     for sign in (-1, 1):
         nostril = ellipse(x - sign * 0.52 * wide, y - tip + 0.002, 0.013, 0.008)
-        canvas.paint(0.75 * coverage(nostril, side), 0.3 * head.skin)
+        canvas.paint(0.75 * coverage(nostril, side), 0.3 * head.colors["skin"])
 
 
 def _mouth(canvas: _Canvas, head: _Head) -> None:
@@ -411,7 +383,7 @@ def _mouth(canvas: _Canvas, head: _Head) -> None:
     upper = torch.maximum(torch.maximum(upper_edge - y, y - top), beyond)
     lower = torch.maximum(torch.maximum(bottom - y, y - lower_edge), beyond)
     inner = torch.maximum(torch.maximum(top - y, y - bottom), beyond)
-    color = _lip_color(head)
+    color = head.colors["lips"]
     shine = 0.15 * torch.exp(-((t / 0.4) ** 2 + ((y - bottom - 0.5 * full) / 0.009) ** 2))
     lower_color = (color * (1.08 + shine)[:, None]).clamp(0, 1)
     canvas.paint(coverage(lower - 0.004, side), lower_color, LOWER_LIP)
@@ -423,13 +395,6 @@ def _mouth(canvas: _Canvas, head: _Head) -> None:
     teeth = torch.maximum(inner, y - top - 0.40 * opening)
     canvas.paint(0.94 * coverage(teeth + 0.003, side), _color(color, 0.95, 0.93, 0.9))
     canvas.darken(0.14 * torch.exp(-(((y - lower_edge - 0.014) / 0.010) ** 2 + (t / 0.7) ** 2)))
-
-
-def _lip_color(head: _Head) -> torch.Tensor:
-    """Natural or made up, tinted by the skin; [N, 3, 1, 1]."""
-    made_up = 0.12 + 0.25 * head.v["lip_color"] + 0.6 * head.feminine * head.v["lip_color"]
-    tint = 0.55 + 0.45 * head.skin / head.skin.amax(dim=1, keepdim=True)
-    return palette(made_up, _LIPS) * tint * (0.45 + 0.6 * head.skin.mean(dim=1, keepdim=True))
 
 
 def _front_hair(canvas: _Canvas, head: _Head, hair: torch.Tensor) -> None:
@@ -446,15 +411,10 @@ def _front_hair(canvas: _Canvas, head: _Head, hair: torch.Tensor) -> None:
     canvas.paint(coverage(front, canvas.side, 0.006), hair, HAIR)
 
 
-def _hair_color(head: _Head) -> torch.Tensor:
+def _hair(head: _Head) -> torch.Tensor:
     """Strands fan out from the parting, then fall; curls break them up along their length."""
-    u, v, x, y, old = head.u, head.v, head.x, head.y, head.old
-    position = v["hair_color"] * (1 - old) + old * (0.72 + 0.28 * v["hair_color"])
-    color = palette(position, _HAIR)
-    red = (0.10 * u["hair_red"].clamp(min=-0.4) * (1 - old))[:, None, None, None]
-    color = color * torch.cat([1 + red, 1 - 0.2 * red, 1 - 0.9 * red], dim=1)
-    grey = color.mean(dim=1, keepdim=True)
-    color = torch.lerp(color, grey, (0.8 * old)[:, None, None, None])
+    u, x, y, color = head.u, head.x, head.y, head.colors["hair"]
+    position = hair_position(head.v, head.old)
     fan = (x - _field(0.05 * u["hair_part"])) / (0.16 + 0.9 * (y - 0.1).clamp(0, 0.35))
     fan = fan + 0.10 * head.curl * torch.sin(30 * y + head.phase)
     strands = 0.6 * torch.sin(34 * fan + 3 * head.phase)

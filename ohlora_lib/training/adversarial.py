@@ -39,7 +39,7 @@ STEPS_PER_STATE = 250
 class AdversarialOptions:
     """How generator and discriminator play."""
 
-    kimg: float = 60.0  # thousand images the generator learns from
+    kimg: float = 16.0  # thousand images the generator learns from
     batch: int = 16  # images per step
     generator_lr: float = 1.5e-3  # Adam, beta 0 and 0.99
     discriminator_lr: float = 2e-3  # Adam, beta 0 and 0.99
@@ -70,7 +70,7 @@ def train_adversarial(
         generator: from the first phase.
         discriminator: freshly built, same resolution.
         pool: portraits and latents.
-        axes: parameters to w, as in the first phase.
+        axes: code to w, as in the first phase.
         options: see `AdversarialOptions`.
         state_directory: states, `log.csv` and sample grids (same latents every time) go there.
         device: torch device name.

@@ -1,8 +1,8 @@
 """First phase of the embedded base generator: learn to draw what the renderer draws, by regression.
 
 Latent z determines a portrait's parameters (`portraits.parameters_from_latent`), so every latent
-has a true picture. The style vector w is to be a fixed linear image of the portrait's code, its
-parameters and how strongly the rare features show (`portraits.portrait_code`). That splits the
+has a true picture. The style vector w is to be a fixed linear image of the portrait's code
+(`portraits.code`), in which colours, openings and contrasts stand as they show. That splits the
 work: the synthesis network is fitted to pairs of such a w and its portrait, coarse to fine, 8 to
 64 px; and the mapping network is fitted to z and w, which needs no pictures. Trained together
 instead, the mapping's errors blur the pictures: one w then stands for many portraits. The mapping
@@ -22,12 +22,8 @@ from tqdm import tqdm
 
 from ohlora_lib.networks.pixels import to_uint8
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
-from ohlora_lib.portraits.parameters import (
-    CODE_WIDTH,
-    PARAMETERS,
-    parameters_from_latent,
-    portrait_code,
-)
+from ohlora_lib.portraits.code import CODE, RAMPS, TEXTURES, TINTS, portrait_code
+from ohlora_lib.portraits.parameters import parameters_from_latent
 from ohlora_lib.seeds import derive_seed, rng
 from ohlora_lib.store.pictures import tile, write_picture
 from ohlora_lib.training.average import MovingAverage
@@ -36,10 +32,7 @@ from ohlora_lib.training.portrait_pool import PortraitPool
 from ohlora_lib.training.state import TrainingState, locked
 
 STEPS_PER_STATE = 1000
-TEXTURES = tuple(
-    name for name in PARAMETERS if name.startswith(("background_", "clothes_", "hair_curl"))
-)
-MATTERS = ("gender", "eyes", "mouth", "pose", "smile", "hair_color", "hair_length")
+MATTERS = ("eye_opening", "mouth_opening", "pose", "smile", "hair_color", "hair_end", *TEXTURES)
 FACE_PARTS = (2, 3, 4, 5, 6, 7, 8, 9)  # brows, eyes, nose, mouth: small areas that matter most
 
 
@@ -47,14 +40,14 @@ FACE_PARTS = (2, 3, 4, 5, 6, 7, 8, 9)  # brows, eyes, nose, mouth: small areas t
 class PairedOptions:
     """How the generator is fitted to pairs of latent and portrait."""
 
-    kimg: tuple[float, ...] = (16, 40, 80, 200)  # thousand images at 8, 16, 32, … px
+    kimg: tuple[float, ...] = (20, 60, 150, 230)  # thousand images at 8, 16, 32, … px
     batch: int = 16  # images per step at full resolution
     batch_coarse: int = 32  # images per step below
-    lr: float = 1.5e-3  # Adam of the synthesis network; falls to a tenth over the last two fifths
-    rare_share: float = 0.4  # of each batch, low quality, old or glasses: else they are ignored
+    lr: float = 2.5e-3  # Adam of the synthesis network; falls to a tenth over the last two fifths
+    rare_share: float = 0.3  # of each batch, low quality, old or glasses: else they are ignored
     part_weight: float = 5.0  # extra weight of the face parts' pixels
     gradient_weight: float = 1.0  # weight of the loss on differences of neighbouring pixels
-    mapping_steps: int = 20000  # steps that fit the mapping network
+    mapping_steps: int = 30000  # steps that fit the mapping network
     mapping_batch: int = 256  # fresh latents per such step
     mapping_lr: float = 2e-3  # Adam, times 1 / lr_mul; falls to 0
     half_life_kimg: float = 3.0  # of the moving average
@@ -64,27 +57,28 @@ class PairedOptions:
 def style_axes(w_dim: int, seed: int) -> Tensor:
     """Return the linear map from a portrait's code to w: orthogonal rows.
 
-    The rows of the parameters have length 0.6, those that only texture shows 1.2, which is learnt
-    late; those of the ramps 2.0, as what is rare and all
-    or nothing (glasses, the blurred patch) is else ignored for long.
+    Rows have length 0.6; those of colours 1.0; of textures 1.2, which are learnt late; of the
+    ramps 2.0, as what is rare and all or nothing (glasses, the blurred patch) is else ignored for
+    long.
 
     Args:
-        w_dim: width of w, at least CODE_WIDTH.
+        w_dim: width of w, at least len(CODE).
         seed: of the random directions.
 
     Returns:
-        float32 [CODE_WIDTH, w_dim].
+        float32 [len(CODE), w_dim].
 
     Raises:
         ValueError: w is too narrow to hold every entry of the code on an axis of its own.
     """
-    if w_dim < CODE_WIDTH:
-        raise ValueError(f"w_dim must be at least {CODE_WIDTH}, one axis each, not {w_dim}")
+    if w_dim < len(CODE):
+        raise ValueError(f"w_dim must be at least {len(CODE)}, one axis each, not {w_dim}")
     generator = torch.Generator().manual_seed(derive_seed(seed, "axes"))
-    matrix = torch.randn(w_dim, CODE_WIDTH, generator=generator, dtype=torch.float64)
-    lengths = torch.full((CODE_WIDTH, 1), 0.6)
-    lengths[[PARAMETERS.index(name) for name in TEXTURES]] = 1.2
-    lengths[len(PARAMETERS) :] = 2.0
+    matrix = torch.randn(w_dim, len(CODE), generator=generator, dtype=torch.float64)
+    lengths = torch.full((len(CODE), 1), 0.6)
+    lengths[_places(TINTS)] = 1.0
+    lengths[_places(TEXTURES)] = 1.2
+    lengths[_places(RAMPS)] = 2.0
     return lengths * torch.linalg.qr(matrix).Q.T.float()
 
 
@@ -143,7 +137,7 @@ def train_synthesis(
     Args:
         generator: freshly built, label-free; its z_dim and resolution equal the pool's.
         pool: portraits and latents.
-        axes: parameters to w, see `style_axes`.
+        axes: code to w, see `style_axes`.
         options: see `PairedOptions`.
         state_directory: states, `log.csv` and sample grids (same portraits every time) go there.
         device: torch device name.
@@ -159,7 +153,7 @@ def train_synthesis(
     stages = len(options.kimg)
     if generator.resolution != 4 << stages:
         raise ValueError(f"kimg needs one entry per resolution from 8 to {generator.resolution} px")
-    generator.to(device).train()
+    generator.to(device, memory_format=torch.channels_last).train()
     axes = axes.to(device)
     average = MovingAverage(generator, options.half_life_kimg * 1000)
     optimizer = torch.optim.Adam(synthesis_parameters(generator), lr=options.lr, betas=(0.9, 0.99))
@@ -212,7 +206,7 @@ def fit_mapping(
 
     Args:
         generator: only its mapping network changes.
-        axes: parameters to w, see `style_axes`.
+        axes: code to w, see `style_axes`.
         options: see `PairedOptions`.
         device: torch device name.
 
@@ -225,10 +219,9 @@ def fit_mapping(
     generator.to(device)
     axes = axes.to(device)
     read = torch.linalg.pinv(axes)
-    weights = torch.full((CODE_WIDTH,), 0.5, device=device)
-    weights[[PARAMETERS.index(name) for name in MATTERS]] = 1.5
-    weights[[PARAMETERS.index(name) for name in ("quality", "age", "glass")]] = 3.0
-    weights[len(PARAMETERS) :] = 4.0
+    weights = torch.full((len(CODE),), 0.5, device=device)
+    weights[_places(MATTERS)] = 1.5
+    weights[_places(RAMPS)] = 4.0
     mapping = generator.mapping.requires_grad_(True)
     rate = options.mapping_lr / generator.config()["mapping_lr_mul"]
     optimizer = torch.optim.Adam(mapping.parameters(), lr=rate, betas=(0.9, 0.99), eps=1e-10)
@@ -257,40 +250,58 @@ def calibrate_styles(
 ) -> None:
     """Give random latents the renderer's distribution again; changes the style layers, in place.
 
-    A mapping network that misses part of the variance draws too few extremes. The parameters that
-    its w stand for are whitened, and the ramps scaled and shifted so that they spread as they
-    should and as many exceed one half as in the renderer. Both are one fixed affine map of w, which
-    the style layers, affine in w themselves, take in without any new parameter.
+    A mapping network that misses part of the variance draws too few extremes. The codes that its w
+    stand for are given the mean and covariance they should have, and the ramps are scaled and
+    shifted so that they spread as they should and as many exceed one half as in the renderer. Both
+    are one fixed affine map of w, which the style layers, affine in w themselves, take in without
+    any new parameter.
 
     Args:
         generator: with a fitted mapping network, on the CPU.
-        axes: [CODE_WIDTH, w_dim], code to w.
+        axes: [len(CODE), w_dim], code to w.
         seed: of the latents that the statistics are taken from.
         count: how many.
     """
     stream = torch.Generator().manual_seed(derive_seed(seed, "calibration"))
     z = torch.randn(count, generator.config()["z_dim"], generator=stream)
     w, wanted = generator.mapping(z), portrait_code(parameters_from_latent(z))
-    read = torch.linalg.pinv(axes)  # [w_dim, CODE_WIDTH]
+    read = torch.linalg.pinv(axes)  # [w_dim, len(CODE)]
     found = w @ read
-    plain = slice(0, len(PARAMETERS))
-    mean = found.mean(dim=0)  # what is subtracted before whitening
-    values, vectors = torch.linalg.eigh(torch.cov(found[:, plain].T))
-    whiten = torch.eye(len(axes))
-    whiten[plain, plain] = vectors @ torch.diag(values.rsqrt()) @ vectors.T
-    for index in range(len(PARAMETERS), len(axes)):
+    plain = slice(0, len(CODE) - len(RAMPS))
+    matched = torch.eye(len(CODE))
+    matched[plain, plain] = _transport(torch.cov(found[:, plain].T), torch.cov(wanted[:, plain].T))
+    moved = wanted.mean(dim=0) - found.mean(dim=0) @ matched
+    for index in _places(RAMPS):
         spread = wanted[:, index].std() / found[:, index].std()
         share = (wanted[:, index] > 0.5).float().mean()
-        cut = found[:, index].quantile(1 - share)
-        whiten[index, index] = spread
-        mean[index] = cut - 0.5 / spread  # the cut comes to lie at one half
-    linear = read @ whiten @ axes  # w -> the w of the whitened code
-    shift = -mean @ whiten @ axes
+        matched[index, index] = spread
+        # the cut comes to lie at one half
+        moved[index] = 0.5 - spread * found[:, index].quantile(1 - share)
+    linear = read @ matched @ axes  # w -> the w of the matched code
+    shift = moved @ axes
     for index in range(generator.num_layers):
         style = generator.synthesis.get_submodule(f"layer{index}").style
         style.bias += (shift @ style.weight.T) * style.weight_scale
         style.weight.copy_(style.weight @ linear.T)
     generator.truncation.w_avg.copy_(w.mean(dim=0))
+
+
+def _transport(covariance: Tensor, wanted: Tensor) -> Tensor:
+    """Return the symmetric map that takes one covariance to another and moves least, [D, D]."""
+    root = _power(covariance, 0.5)
+    back = _power(covariance, -0.5)
+    return back @ _power(root @ wanted @ root, 0.5) @ back
+
+
+def _power(matrix: Tensor, exponent: float) -> Tensor:
+    """Power of a positive semidefinite symmetric matrix."""
+    values, vectors = torch.linalg.eigh(matrix)
+    return vectors @ torch.diag(values.clamp(min=1e-6) ** exponent) @ vectors.T
+
+
+def _places(names: tuple[str, ...]) -> list[int]:
+    """Return where in the code these entries are."""
+    return [CODE.index(name) for name in names]
 
 
 def draw_parameters(
