@@ -39,7 +39,7 @@ STEPS_PER_STATE = 250
 class AdversarialOptions:
     """How generator and discriminator play."""
 
-    kimg: float = 16.0  # thousand images the generator learns from
+    kimg: float = 7.2  # thousand images the generator learns from
     batch: int = 16  # images per step
     generator_lr: float = 1.5e-3  # Adam, beta 0 and 0.99
     discriminator_lr: float = 2e-3  # Adam, beta 0 and 0.99

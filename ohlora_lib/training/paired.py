@@ -32,6 +32,7 @@ from ohlora_lib.training.portrait_pool import PortraitPool
 from ohlora_lib.training.state import TrainingState, locked
 
 STEPS_PER_STATE = 1000
+CODES_AT_ONCE = 16  # batches whose codes are worked out together: many small operations
 MATTERS = ("eye_opening", "mouth_opening", "pose", "smile", "hair_color", "hair_end", *TEXTURES)
 FACE_PARTS = (2, 3, 4, 5, 6, 7, 8, 9)  # brows, eyes, nose, mouth: small areas that matter most
 
@@ -226,13 +227,16 @@ def fit_mapping(
     rate = options.mapping_lr / generator.config()["mapping_lr_mul"]
     optimizer = torch.optim.Adam(mapping.parameters(), lr=rate, betas=(0.9, 0.99), eps=1e-10)
     stream = torch.Generator().manual_seed(derive_seed(options.seed, "mapping"))
+    shape = (CODES_AT_ONCE, options.mapping_batch, generator.config()["z_dim"])
     missed = torch.ones(())
     for step in tqdm(range(options.mapping_steps), desc="mapping", mininterval=10):
         for group in optimizer.param_groups:
             group["lr"] = rate * (1 - step / options.mapping_steps)
-        shape = (options.mapping_batch, generator.config()["z_dim"])
-        z = torch.randn(shape, generator=stream).to(device)
-        code = portrait_code(parameters_from_latent(z))
+        row = step % CODES_AT_ONCE
+        if row == 0:
+            latents = torch.randn(shape, generator=stream).to(device)
+            codes = portrait_code(parameters_from_latent(latents.flatten(0, 1))).unflatten(0, shape[:2])
+        z, code = latents[row], codes[row]
         wanted = code @ axes
         w = mapping(z)
         wrong = (w - wanted).square()
