@@ -235,7 +235,8 @@ def fit_mapping(
         row = step % CODES_AT_ONCE
         if row == 0:
             latents = torch.randn(shape, generator=stream).to(device)
-            codes = portrait_code(parameters_from_latent(latents.flatten(0, 1))).unflatten(0, shape[:2])
+            parameters = parameters_from_latent(latents.flatten(0, 1))
+            codes = portrait_code(parameters).unflatten(0, shape[:2])
         z, code = latents[row], codes[row]
         wanted = code @ axes
         w = mapping(z)
