@@ -39,6 +39,7 @@ from ohlora_lib.training.classifier import (
     ClassifierOptions,
     Fold,
     FoldData,
+    check_answers,
     fold_metrics,
     split,
     train_fold,
@@ -671,12 +672,23 @@ def test_folds_are_shuffled_by_the_seed():
     assert not np.array_equal(first, np.arange(20))
 
 
-def test_too_few_of_an_answer_are_refused():
+def test_a_rare_answer_is_spread_over_the_folds_as_far_as_it_goes(recwarn):
     labels = np.zeros(100, np.int64)
     labels[:4] = 1
-    with pytest.raises(InputError, match="only 4 of 100 labels have the rarer answer"):
-        split(labels, 5, True, 0)
-    assert len(split(labels, 4, True, 0)) == 4
+    parts = split(labels, 5, True, 0)
+    assert sorted(labels[validation].sum() for _, validation in parts) == [0, 1, 1, 1, 1]
+    assert not recwarn.list
+
+
+def test_labels_that_teach_nothing_are_refused(capsys):
+    few = np.arange(100) < 4
+    check_answers(few.astype(np.int64), 4, "glass", False)
+    assert not capsys.readouterr().out
+    check_answers(few.astype(np.int64), 5, "glass", False)
+    assert "only 4 of 100 labels of glass" in capsys.readouterr().out
+    with pytest.raises(InputError, match="all 100 labels of gender are 1, from which nothing"):
+        check_answers(np.ones(100, np.int64), 5, "gender", False)
+    check_answers(np.ones(100, np.int64), 5, "gender", True)  # it knows from elsewhere
 
 
 # ---- metrics

@@ -16,6 +16,7 @@ from ohlora_lib.training.classifier import (
     ClassifierOptions,
     Fold,
     FoldData,
+    check_answers,
     fold_metrics,
     split,
     train_fold,
@@ -55,7 +56,7 @@ def train_classifier(
         device: torch device name.
 
     Raises:
-        InputError: too few labels of one kind, a training that fails, a damaged file, or a start
+        InputError: all labels the same, a training that fails, a damaged file, or a start
             that tells another attribute or sees another resolution.
     """
     labels = read_table(labels_path).sort_values("id")
@@ -65,6 +66,7 @@ def train_classifier(
     options = dict(options)
     folds, stratified = options.pop("folds"), options.pop("stratified")
     training = ClassifierOptions(**options)
+    check_answers(answers, folds, attribute, trained_before=start is not None)
     rows = split(answers, folds, stratified, derive_seed(seed, "folds", attribute))
     train_rows, validation_rows = rows[fold]
     stream = derive_seed(seed, "classifier", attribute, fold)

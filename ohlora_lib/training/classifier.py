@@ -2,6 +2,7 @@
 
 import copy
 import math
+import warnings
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -57,27 +58,51 @@ def split(labels: np.ndarray, folds: int, stratified: bool, seed: int) -> list[t
     Args:
         labels: 0/1 [N].
         folds: number of folds.
-        stratified: keep the share of ones the same in every fold.
+        stratified: keep the share of ones the same in every fold, as far as there are enough.
         seed: of the shuffle.
 
     Returns:
         Per fold (rows to train on, rows to validate on).
-
-    Raises:
-        InputError: too few labels of one kind for that many folds.
     """
     # slow to load, and predictions do without
     from sklearn.model_selection import KFold, StratifiedKFold
 
-    rarer = min(np.bincount(labels, minlength=2))
-    if rarer < folds:
-        raise InputError(
-            f"only {rarer} of {len(labels)} labels have the rarer answer, too few for {folds} "
-            "folds; label more images (labels.count) or use fewer folds (attributes.*.folds)"
-        )
     kind = StratifiedKFold if stratified else KFold
     splitter = kind(folds, shuffle=True, random_state=seed % 2**32)
-    return list(splitter.split(np.zeros(len(labels)), labels))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class")  # `check_answers` says it
+        return list(splitter.split(np.zeros(len(labels)), labels))
+
+
+def check_answers(labels: np.ndarray, folds: int, attribute: str, trained_before: bool) -> None:
+    """Refuse labels that teach nothing; say so where they teach little.
+
+    Faces can be so much alike that an answer hardly occurs among them, such as men among those of a
+    generator that was trained to draw women. A network that learnt the attribute elsewhere goes on;
+    folds without the rarer answer have no AUROC.
+
+    Args:
+        labels: 0/1 [N].
+        folds: number of folds.
+        attribute: its name.
+        trained_before: the training starts from a network that tells the attribute already.
+
+    Raises:
+        InputError: all labels are the same, and the network is a new one.
+    """
+    rarer = min(np.bincount(labels, minlength=2))
+    if rarer == 0 and not trained_before:
+        raise InputError(
+            f"all {len(labels)} labels of {attribute} are {labels[0]}, from which nothing can be "
+            "learnt; label more images (labels.count), or begin with a network that was trained "
+            f"elsewhere (populations.*.training.{attribute}.start)"
+        )
+    if rarer < folds:
+        print(
+            f"only {rarer} of {len(labels)} labels of {attribute} have the rarer answer, fewer "
+            f"than the {folds} folds: what it learns of them is little, and says little",
+            flush=True,
+        )
 
 
 def train_fold(
