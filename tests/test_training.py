@@ -949,3 +949,17 @@ def test_a_start_of_another_attribute_or_resolution_is_refused(faces, tmp_path, 
     assert "gender at 32 cannot start from it" in text and "\n" not in text
     assert "populations.*.training.gender.start" in text
     assert not weights.exists() and not report.exists()
+
+
+def test_labels_all_alike_need_a_start_and_leave_no_auroc(faces, tmp_path):
+    images, _ = faces
+    shards, table = write_labelled(tmp_path, images, np.ones(len(images), np.int64))
+    start = tmp_path / "start.safetensors"
+    save_network(start, AttributeCNN("gender", images.shape[1]))
+    options = {"folds": 2, "stratified": True, "max_epochs": 1, "max_loss": 9.0}
+    weights, report = tmp_path / "weights.safetensors", tmp_path / "fold.json"
+    with pytest.raises(InputError, match="all .* labels of gender are 1"):
+        train_classifier(shards, table, weights, report, "gender", 0, options, 7)
+    assert not weights.exists() and not report.exists()
+    train_classifier(shards, table, weights, report, "gender", 0, options, 7, start)
+    assert weights.exists() and read_json(report)["auroc"] is None

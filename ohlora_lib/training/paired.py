@@ -205,14 +205,14 @@ def fit_mapping(
 ) -> float:
     """Fit the mapping network to the w of each latent's portrait, in place.
 
+    Errors are weighted by how much they show: the ramps of what is rare count most, then the
+    properties that the product measures; w beside the axes, which means nothing, a little.
+
     Args:
         generator: only its mapping network changes.
-        axes: code to w, see `style_axes`.
+        axes: [len(CODE), w_dim], code to w, see `style_axes`.
         options: see `PairedOptions`.
         device: torch device name.
-
-    Errors are weighted by how much they show: the rare kinds and the ramps count most, then the
-    properties that the product measures; w beside the axes, which means nothing, a little.
 
     Returns:
         The share of the squared length of w that is wrong, over the last fresh batch.
