@@ -17,7 +17,7 @@ NAMES = ("generator", "discriminator", "parser", "annotator")
 PATHS = {name: FOLDER / f"{name}.safetensors" for name in NAMES}
 COUNT = 1000  # faces; the fewest that can be judged
 PARTS = ("class_4", "class_5", "class_8")  # both eyes and the inner mouth
-FAR = {"background_std", "hairstyle"}  # scores that the card admits are unlike those of renders
+FAR = {"hair_length", "hairstyle"}  # scores that the card admits are unlike those of renders
 WOMEN, LOW_QUALITY = (0.50, 0.61), (0.03, 0.08)  # shares of generated faces
 
 

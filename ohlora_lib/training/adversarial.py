@@ -27,6 +27,7 @@ from ohlora_lib.training.paired import (
     pair_batch,
     paired_loss,
     synthesis_parameters,
+    texture_loss,
     write_samples,
 )
 from ohlora_lib.training.portrait_pool import PortraitPool
@@ -50,6 +51,7 @@ class AdversarialOptions:
     paired_weight: float = 1.0  # weight of the loss against each latent's own portrait
     part_weight: float = 5.0  # as in the first phase
     gradient_weight: float = 1.0  # as in the first phase
+    texture_weight: float = 3.0  # as in the first phase
     half_life_kimg: float = 4.0  # of the moving average
     seed: int = 2025
 
@@ -135,6 +137,7 @@ def train_adversarial(
                 paired = paired_loss(
                     drawn, real, parts, options.part_weight, options.gradient_weight
                 )
+                paired = paired + options.texture_weight * texture_loss(drawn, real)
                 g_optimizer.zero_grad(set_to_none=True)
                 (g_loss + options.paired_weight * paired).backward()
                 g_optimizer.step()
