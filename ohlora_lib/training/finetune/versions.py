@@ -30,8 +30,9 @@ _V1 = FinetuneOptions(
     labels=ALL_LABELS,
     start="original",
     scores="v2",
-    content=0.3,
+    content=2.0,  # less, and w shrinks: glasses and age, at its ends, are drawn no more
     attributes=("gender",),
+    attribute_weight=0.2,  # as a share of women; more, and nobody is left to tell men apart by
     auxiliary=2.0,
     label_scale=1.5,
     critic_lr=3e-3,
@@ -49,7 +50,15 @@ _V3 = FinetuneOptions(
     label_scale=1.5,
     critic_lr=1e-4,
 )
-_V4 = replace(_V1, labels=FinetuneOptions.labels, start="v1", scores="cnn")
+_V4 = replace(
+    _V1,
+    labels=FinetuneOptions.labels,
+    start="v1",
+    scores="cnn",
+    content=0.3,
+    attribute_weight=1.0,
+    warmup=60,  # v1 obeys already; less to say until the discriminator can tell three scores
+)
 _V5 = FinetuneOptions(
     objective="adversarial",
     embedding=0,
