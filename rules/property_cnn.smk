@@ -6,6 +6,7 @@ rule train_property_cnn:
     input:
         images=shards(config["property_cnn"]["population"], "images"),
         scores=result(f"{config['property_cnn']['population']}/all_scores_v2.csv"),
+        statistics=score_statistics(),
     output:
         weights=result("property_cnn/property_cnn.safetensors"),
         log=result("property_cnn/train_log.csv"),

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ohlora_lib.errors import InputError
 from ohlora_lib.networks import load_network, save_network
@@ -30,11 +32,12 @@ from ohlora_lib.populations.property_cnn import (
     train_property_cnn,
 )
 from ohlora_lib.reporting.property_cnn import plot_property_cnn
-from ohlora_lib.scores import ALGORITHMS, hairstyle
+from ohlora_lib.scores import ALGORITHMS, hairstyle, pose
+from ohlora_lib.scores.regions import EYE_LEFT, EYE_RIGHT
 from ohlora_lib.seeds import rng
 from ohlora_lib.store.faces import face_cut
 from ohlora_lib.store.shards import write_image_shard
-from ohlora_lib.store.tables import read_json, read_table, write_table
+from ohlora_lib.store.tables import read_json, read_table, write_json, write_table
 from ohlora_lib.training import property_cnn
 from ohlora_lib.training.property_cnn import PropertyOptions, agreement, calibrate, split
 
@@ -288,10 +291,17 @@ def toy(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return images.clip(0, 255).astype(np.uint8), scores
 
 
-def fit(folder, images, scores, seed=0, **options) -> property_cnn.Trained:
+def fit(folder, images, scores, pose_unit=None, seed=0, **options) -> property_cnn.Trained:
     train, validation = split(len(images), 0.1, seed)
     return property_cnn.train_property_cnn(
-        images, scores, train, validation, PropertyOptions(**options), seed, folder
+        images,
+        scores,
+        train,
+        validation,
+        PropertyOptions(**options),
+        seed,
+        folder,
+        pose_unit=pose_unit,
     )
 
 
@@ -392,6 +402,46 @@ def test_stops_when_validation_does_not_improve(tmp_path, monkeypatch):
     assert (trained.best_epoch, len(trained.history)) == (2, 4)
 
 
+@settings(max_examples=20, deadline=None)
+@given(st.floats(-0.25, 0.25), st.floats(-20, 20))
+def test_a_rotated_face_has_the_pose_that_its_eyes_show(slope, degrees):
+    mean, std = 0.01, 0.1
+    y, x = np.mgrid[:224, :224]
+    picture = np.zeros((224, 224, 3), np.uint8)
+    for channel, side in enumerate((-1, 1)):
+        away = (x - 112 - 45 * side) ** 2 + (y - 105 - 45 * side * slope) ** 2
+        picture[away < 144, channel] = 255
+    turned, wanted = property_cnn.tilt(
+        to_float(picture[None]), np.array([(slope - mean) / std]), np.array([degrees]), (mean, std)
+    )
+    if abs(slope) < 1e-5:  # stands for absent eyes
+        assert not len(turned)
+        return
+    eyes = turned[0].numpy() > 0
+    class_map = np.zeros((1, 224, 224), np.uint8)
+    class_map[0, eyes[0]], class_map[0, eyes[1]] = EYE_LEFT, EYE_RIGHT
+    assert pose.v2(class_map)[0] == pytest.approx(mean + std * float(wanted[0]), abs=0.01)
+
+
+def test_pictures_without_eyes_are_not_rotated():
+    pictures = torch.arange(4.0).reshape(4, 1, 1, 1).expand(4, 3, 32, 32)
+    scores = np.array([1.0, np.nan, -0.1, -1.0])  # the third's raw score is 0
+    turned, wanted = property_cnn.tilt(pictures, scores, np.zeros(4), (0.01, 0.1))
+    assert turned[:, 0, 0, 0].tolist() == [0, 3]
+    assert wanted.tolist() == pytest.approx([1, -1])
+
+
+def test_only_the_pose_learns_from_rotated_pictures(tmp_path):
+    images, scores = toy(60)
+    still, tilted = (
+        fit(tmp_path / str(tilt), images, scores, (0.01, 0.1), epochs=1, batch=64, tilt=tilt)
+        for tilt in (0, 15)
+    )
+    for name in BRANCHES:
+        pair = [found.network.get_submodule(f"{name}_score_cnn") for found in (still, tilted)]
+        assert same_weights(*pair) == (name != "pose"), name
+
+
 def test_missing_scores_do_not_count(tmp_path):
     images, scores = toy(40)
     holes = np.random.default_rng(1).random(scores.shape) < 0.3
@@ -452,6 +502,7 @@ def population(tmp_path_factory) -> Path:
     table = table[table["id"].isin(kept[2:])]
     table.iloc[7, 4] = np.nan
     write_table(folder / "all_scores_v2.csv", table)
+    write_json(folder / "statistics.json", {"pose": {"mean": 0.01, "std": 0.1}})
     return folder
 
 
@@ -459,7 +510,7 @@ def shards(population: Path) -> list[Path]:
     return sorted((population / "images").iterdir())
 
 
-def train(population: Path, folder: Path, scores: Path | None = None) -> None:
+def train(population: Path, folder: Path, scores: Path | None = None, **changes) -> None:
     train_property_cnn(
         shards(population),
         scores or population / "all_scores_v2.csv",
@@ -468,8 +519,9 @@ def train(population: Path, folder: Path, scores: Path | None = None) -> None:
         folder / "validation_ids.parquet",
         folder / "state",
         "original",
-        {"epochs": 2, "validation_share": 0.2},
+        {"epochs": 2, "validation_share": 0.2, "tilt": 15.0},
         seed=5,
+        **{"statistics_path": population / "statistics.json", **changes},
     )
 
 
@@ -579,6 +631,12 @@ def test_bad_scores_are_refused_in_a_sentence(population, tmp_path, change, sent
         train(population, tmp_path, tmp_path / "scores.csv")
     assert sentence in str(info.value) and "\n" not in str(info.value)
     assert not (tmp_path / "property_cnn.safetensors").exists()
+
+
+def test_statistics_without_pose_are_refused_in_a_sentence(population, tmp_path):
+    write_json(tmp_path / "statistics.json", {"eyes": {"mean": 1, "std": 2}})
+    with pytest.raises(InputError, match="statistics.json does not tell mean and std of pose"):
+        train(population, tmp_path, statistics_path=tmp_path / "statistics.json")
 
 
 def test_a_figure_is_drawn(population, trained, tmp_path):

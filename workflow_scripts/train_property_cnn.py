@@ -22,5 +22,6 @@ train_property_cnn(
     kind=network_class(snakemake.params.kind),
     device=default_device(),
     segment_paths=snakemake.input.get("segments", ()),
+    statistics_path=snakemake.input.get("statistics"),
     code=snakemake.params.code,
 )

@@ -12,10 +12,17 @@ from ohlora_lib.networks.property_cnn import OUTPUTS, HairstyleCNN, PropertyCNN,
 from ohlora_lib.scores.regions import HAIR
 from ohlora_lib.seeds import derive_seed
 from ohlora_lib.store.shards import iter_images, iter_segments
-from ohlora_lib.store.tables import REBUILD, counted_rows, read_table, write_json, write_table
+from ohlora_lib.store.tables import (
+    REBUILD,
+    counted_rows,
+    read_json,
+    read_table,
+    write_json,
+    write_table,
+)
 from ohlora_lib.training import property_cnn
 from ohlora_lib.training.distributed import Ranks
-from ohlora_lib.training.property_cnn import PropertyOptions, agreement
+from ohlora_lib.training.property_cnn import TILTED, PropertyOptions, agreement
 
 Network = type[PropertyCNN] | type[HairstyleCNN]
 
@@ -67,6 +74,7 @@ def train_property_cnn(
     kind: Network = PropertyCNN,
     device: str = "cpu",
     segment_paths: Sequence[str | Path] = (),
+    statistics_path: str | Path | None = None,
     code: str = "",
 ) -> None:
     """Train on the faces that have scores; write the best epoch, the log and the held-out ids.
@@ -84,6 +92,7 @@ def train_property_cnn(
         kind: which network.
         device: torch device name.
         segment_paths: segment shards, for a network that learns where hair is.
+        statistics_path: all_scores_v2.json, for a network that learns from rotated pictures.
         code: digest of the code that trains; a state made by other code is not resumed.
 
     Raises:
@@ -108,6 +117,7 @@ def train_property_cnn(
         kind,
         device,
         _hair(segment_paths, ids) if segment_paths else None,
+        _unit(statistics_path, TILTED) if statistics_path else None,
         code,
     )
     if not Ranks(device).first:
@@ -258,6 +268,15 @@ def _hair(segment_paths: Sequence[str | Path], ids: np.ndarray) -> np.ndarray:
     parts = list(iter_segments(segment_paths, ids=ids))
     maps = np.concatenate([np.packbits(part.class_maps == HAIR, axis=-1) for part in parts])
     return maps[np.argsort(np.searchsorted(ids, np.concatenate([part.ids for part in parts])))]
+
+
+def _unit(path: str | Path, name: str) -> tuple[float, float]:
+    """Return mean and standard deviation of a property's raw scores."""
+    found = read_json(path)
+    try:
+        return float(found[name]["mean"]), float(found[name]["std"])
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{path} does not tell mean and std of {name}; {REBUILD}") from error
 
 
 def _outputs(kind: Network) -> tuple[str, ...]:
