@@ -368,6 +368,8 @@ def test_a_random_label_keeps_all_weights_but_the_embedding(generator, tmp_path)
     latents[1, :Z] = latents[0, :Z]
     w = map_latents(Synthesizer(first), latents)
     assert np.abs(w[0] - w[1]).max() > 1e-3  # the label is part of the latent
+    wide = random_label_generator(generator, 500, 1).state_dict()["mapping.label_weight"]
+    assert wide.std().item() == pytest.approx((Z / 512) ** 0.5, rel=0.1)  # N(0, 1) beside 512
 
 
 # ---- linear fit

@@ -17,14 +17,16 @@ from ohlora_lib.seeds import rng
 from ohlora_lib.store.layout import CHUNK, part_bounds
 from ohlora_lib.store.samples import samples_writer
 
+PUBLISHED_Z = 512  # numbers of z, beside which a random label embedding is N(0, 1)
 LEAST = 1e-4  # a probability is kept this far from 0 and 1, so that its log odds stay finite
 
 
 def random_label_generator(base: StyleGANGenerator, numbers: int, seed: int) -> StyleGANGenerator:
     """Give a generator a label that means nothing, drawn once, as VectorFind-v6 and v7 have it.
 
-    All weights are kept but the label embedding, which is N(0, 1) (spec section 11). The numbers of
-    that label are then part of the latent.
+    All weights are kept but the label embedding, which is N(0, 1) (spec section 11) beside a z of
+    512 numbers; beside fewer it is smaller in proportion, so that z still decides whose face it is.
+    The numbers of that label are then part of the latent.
 
     Args:
         base: with an embedded label.
@@ -35,6 +37,7 @@ def random_label_generator(base: StyleGANGenerator, numbers: int, seed: int) -> 
     kept = base.state_dict()
     width = kept["mapping.label_weight"].shape[1]
     drawn = rng(seed, "label embedding").standard_normal((numbers, width), np.float32)
+    drawn *= (base.z_dim / PUBLISHED_Z) ** 0.5
     generator.load_state_dict({**kept, "mapping.label_weight": torch.from_numpy(drawn)})
     return generator.eval()
 
