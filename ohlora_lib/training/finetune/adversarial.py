@@ -58,7 +58,7 @@ class AdversarialObjective:
         }
         beta = 0.0  # as in StyleGAN: momentum makes the two chase each other
         self.g_optimizer = generator_optimizer(self.generator, options, beta)
-        self.d_optimizer = other_optimizer(self.learning, options, beta)
+        self.d_optimizer = other_optimizer(self.learning, options, options.critic_beta)
         self.optimizers = {"generator": self.g_optimizer, "discriminator": self.d_optimizer}
         self.ranks = material.ranks
         self.ranks.spread(self.discriminator, *self.optimizers.values())
