@@ -414,8 +414,8 @@ def test_a_rotated_face_has_the_pose_that_its_eyes_show(slope, degrees):
     turned, wanted = property_cnn.tilt(
         to_float(picture[None]), np.array([(slope - mean) / std]), np.array([degrees]), (mean, std)
     )
-    if abs(slope) < 1e-5:  # stands for absent eyes
-        assert not len(turned)
+    if not len(turned):  # the score stands for absent eyes
+        assert abs(slope) < 2e-5
         return
     eyes = turned[0].numpy() > 0
     class_map = np.zeros((1, 224, 224), np.uint8)

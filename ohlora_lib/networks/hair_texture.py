@@ -16,6 +16,7 @@ FIRST_ROW = 112  # of that grid: the lower half
 ROWS, COLUMNS = 101, 205  # anchors, from column LEFT on
 LEFT, STEP, BLOCK, DAMPING = 8, 8, 4, 5.0  # see `scores.hairstyle`
 EMPTY = 0.45  # its score where no anchor counts
+MOST = 2.0  # a larger ratio is the edge of hair, not a curl; one that slips in spoils a thin strand
 # What must be hair for an anchor to count, rows and columns from it; see `scores.hairstyle`.
 TESTED = ((0, 0), (3, 3), (8, 0), (11, 3), (0, -8), (3, -11), (0, 8), (3, 11))
 
@@ -94,7 +95,7 @@ def hair_shares(hair: Tensor, resolution: int) -> Tensor:
 
 
 def _ratio(image: Tensor) -> Tensor:
-    """Return each anchor's change downwards relative to sideways: [N, 1, 101, 205]."""
+    """Return each anchor's change downwards relative to sideways, 0 to MOST: [N, 1, 101, 205]."""
     brightness = 127.5 * (image.mean(dim=1, keepdim=True) + 1)
     size = (SIDE, SIDE)  # with antialiasing, torch's bicubic curve is Pillow's, as in the face cut
     finer = F.interpolate(brightness, size, mode="bicubic", antialias=True)[:, :, FIRST_ROW:]
@@ -106,7 +107,7 @@ def _ratio(image: Tensor) -> Tensor:
 
     here = at(0, 0)
     sideways = torch.maximum((here - at(0, -STEP)).abs(), (here - at(0, STEP)).abs())
-    return (here - at(STEP, 0)).abs() / (sideways + DAMPING)
+    return ((here - at(STEP, 0)).abs() / (sideways + DAMPING)).clamp(max=MOST)
 
 
 def _sums_of(values: Tensor, dim: int) -> Tensor:
