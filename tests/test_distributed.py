@@ -37,9 +37,12 @@ if kind == "property_cnn":
     images = draw.integers(0, 256, (13, 64, 64, 3), dtype=np.uint8)
     scores = draw.standard_normal((13, 7))
     scores[2, 3] = np.nan
-    options = PropertyOptions(batch=4, epochs=2)  # the last batch is a single picture
+    options = PropertyOptions(batch=4, epochs=2, tilt=15)  # the last batch is a single picture
     rows = np.arange(9), np.arange(9, 13)
-    found = train_property_cnn(images, scores, *rows, options, 3, folder / "state")
+    state = folder / "state"
+    found = train_property_cnn(
+        images, scores, *rows, options, 3, state, pose_unit=(0.0, 0.1)
+    )
     networks, told = {{"network": found.network}}, found.history
 else:
     from finetune_material import make_objective, material

@@ -87,6 +87,13 @@ def test_published_discriminators_train_their_last_layers_only():
     assert changed(target.discriminator, before) == {"layer6", "layer7", "layer8"}
 
 
+def test_only_the_first_discriminator_has_momentum():
+    for version, beta in (("v1", 0.9), ("v4", 0.0)):
+        target = objective(*material(version, "corrected"))
+        assert target.g_optimizer.param_groups[0]["betas"][0] == 0
+        assert target.d_optimizer.param_groups[0]["betas"][0] == beta
+
+
 def test_keeping_the_weights_keeps_the_pictures():
     """An average label leaves a kept generator as it was; a restarted one draws something else."""
     base, z = base_generator(), torch.randn(4, 16)

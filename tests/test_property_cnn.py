@@ -223,6 +223,15 @@ def test_the_small_hairstyle_network_compares_as_the_score_does():
     np.testing.assert_allclose(found[:, 0], wanted, rtol=0.01)
 
 
+def test_one_edge_cannot_make_hair_curly():
+    stripes = torch.ones(1, 3, 64, 64)
+    stripes[:, :, ::4] = stripes[:, :, 1::4] = -1  # light and dark rows: nothing changes sideways
+    texture = HairTexture(64)
+    texture._find = lambda x: torch.full((1, 1, 64, 128), 100.0)
+    with torch.no_grad():
+        assert texture(stripes)[0].item() <= 2
+
+
 def test_maps_of_hair_are_brought_to_the_networks_grid():
     hair = torch.zeros(1, 224, 224, dtype=torch.bool)
     hair[:, 168:, 112:] = True
@@ -431,6 +440,11 @@ def test_pictures_without_eyes_are_not_rotated():
     assert wanted.tolist() == pytest.approx([1, -1])
 
 
+def test_rotated_pictures_need_the_pose_unit(tmp_path):
+    with pytest.raises(ValueError, match="pose_unit"):
+        fit(tmp_path, *toy(40), epochs=1, tilt=15)
+
+
 def test_only_the_pose_learns_from_rotated_pictures(tmp_path):
     images, scores = toy(60)
     still, tilted = (
@@ -635,7 +649,7 @@ def test_bad_scores_are_refused_in_a_sentence(population, tmp_path, change, sent
 
 def test_statistics_without_pose_are_refused_in_a_sentence(population, tmp_path):
     write_json(tmp_path / "statistics.json", {"eyes": {"mean": 1, "std": 2}})
-    with pytest.raises(InputError, match="statistics.json does not tell mean and std of pose"):
+    with pytest.raises(InputError, match="statistics.json lacks pose"):
         train(population, tmp_path, statistics_path=tmp_path / "statistics.json")
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from ohlora_lib.errors import InputError
 from ohlora_lib.networks.segmentation import Segmenter, load_segmenter
 from ohlora_lib.populations.raw_scores import raw_scores
 from ohlora_lib.scores import (
@@ -18,7 +17,7 @@ from ohlora_lib.scores import (
     mouth,
     pose,
 )
-from ohlora_lib.scores.normalize import normalize
+from ohlora_lib.scores.normalize import normalize, units
 from ohlora_lib.store.tables import read_json
 
 SCORES = {
@@ -56,12 +55,7 @@ class SegmentJudge:
         self.functions = [
             partial(function, **(options or {}).get(name, {})) for name, function in SCORES.items()
         ]
-        missing = [name for name in SCORES if name not in statistics]
-        if missing:
-            raise InputError(
-                f"{source} lacks {', '.join(missing)}; delete it and run snakemake again"
-            )
-        self.scales = {name: (statistics[name]["mean"], statistics[name]["std"]) for name in SCORES}
+        self.scales = units(statistics, SCORES, source)
         self.source = source
 
     def score(self, images: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ import pandas as pd
 from ohlora_lib.errors import InputError
 from ohlora_lib.networks import load_network, save_network
 from ohlora_lib.networks.property_cnn import OUTPUTS, HairstyleCNN, PropertyCNN, predict
+from ohlora_lib.scores.normalize import units
 from ohlora_lib.scores.regions import HAIR
 from ohlora_lib.seeds import derive_seed
 from ohlora_lib.store.shards import iter_images, iter_segments
@@ -100,6 +101,9 @@ def train_property_cnn(
     """
     ids, scores = read_scores(scores_path, _outputs(kind))
     training = PropertyOptions(**options)
+    pose_unit = None
+    if statistics_path is not None:
+        pose_unit = units(read_json(statistics_path), [TILTED], statistics_path)[TILTED]
     stream = derive_seed(seed, kind.kind, population)
     train_rows, validation_rows = property_cnn.split(len(ids), training.validation_share, stream)
     parts = list(iter_images(image_paths, ids=ids))
@@ -117,7 +121,7 @@ def train_property_cnn(
         kind,
         device,
         _hair(segment_paths, ids) if segment_paths else None,
-        _unit(statistics_path, TILTED) if statistics_path else None,
+        pose_unit,
         code,
     )
     if not Ranks(device).first:
@@ -268,15 +272,6 @@ def _hair(segment_paths: Sequence[str | Path], ids: np.ndarray) -> np.ndarray:
     parts = list(iter_segments(segment_paths, ids=ids))
     maps = np.concatenate([np.packbits(part.class_maps == HAIR, axis=-1) for part in parts])
     return maps[np.argsort(np.searchsorted(ids, np.concatenate([part.ids for part in parts])))]
-
-
-def _unit(path: str | Path, name: str) -> tuple[float, float]:
-    """Return mean and standard deviation of a property's raw scores."""
-    found = read_json(path)
-    try:
-        return float(found[name]["mean"]), float(found[name]["std"])
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{path} does not tell mean and std of {name}; {REBUILD}") from error
 
 
 def _outputs(kind: Network) -> tuple[str, ...]:

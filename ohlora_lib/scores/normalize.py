@@ -5,6 +5,8 @@ in z; whether a table then shows an empty field or 0 (the population's mean) is 
 choice, and `count_missing` says how many there are. Nothing here replaces a missing value.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from ohlora_lib.errors import InputError
@@ -31,6 +33,26 @@ def statistics(raw: np.ndarray) -> tuple[float, float]:
     mean = float(finite.mean()) if len(finite) else float("nan")
     std = float(finite.std(ddof=1)) if len(finite) > 1 else float("nan")
     return mean, std
+
+
+def units(
+    statistics: dict[str, dict[str, float]], names: Iterable[str], source: object
+) -> dict[str, tuple[float, float]]:
+    """Return what a score unit is: mean and standard deviation of each property's raw scores.
+
+    Args:
+        statistics: per property `mean` and `std`, as all_scores_v2.json holds them.
+        names: the properties wanted.
+        source: the file, for messages.
+
+    Raises:
+        InputError: a property is not there.
+    """
+    names = list(names)
+    missing = [name for name in names if name not in statistics]
+    if missing:
+        raise InputError(f"{source} lacks {', '.join(missing)}; delete it and run snakemake again")
+    return {name: (statistics[name]["mean"], statistics[name]["std"]) for name in names}
 
 
 def normalize(raw: np.ndarray, mean: float, std: float, name: str = "these scores") -> np.ndarray:

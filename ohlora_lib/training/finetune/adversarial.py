@@ -56,8 +56,8 @@ class AdversarialObjective:
             "discriminator": self.discriminator,
             "pace": self.pace,
         }
-        beta = 0.0  # as in StyleGAN: momentum makes the two chase each other
-        self.g_optimizer = generator_optimizer(self.generator, options, beta)
+        # no momentum, as in StyleGAN: with it in both, the two chase each other
+        self.g_optimizer = generator_optimizer(self.generator, options, beta=0.0)
         self.d_optimizer = other_optimizer(self.learning, options, options.critic_beta)
         self.optimizers = {"generator": self.g_optimizer, "discriminator": self.d_optimizer}
         self.ranks = material.ranks

@@ -39,7 +39,7 @@ class FinetuneOptions:
         True  # divided by lr_mul for the mapping network, which else stands still
     )
     critic_lr: float = 1e-3  # step size of discriminator or encoder
-    critic_beta: float = 0.0  # first moment of a discriminator's Adam; StyleGAN has none
+    critic_beta: float = 0.0  # momentum (beta 1) of a discriminator's Adam; StyleGAN has none
     schedule: str = "cosine"  # constant, cosine (rises, then to 0) or swing (down, up, down ...)
     swing_period: int = 10  # groups of steps until swing reaches 0; in as many it is up again
     swing_steps: int = 0  # steps of such a group, which share a step size; 0: those of an epoch
