@@ -22,7 +22,7 @@ from ohlora_lib.training.finetune.job import make_objective
 from ohlora_lib.training.finetune.objective import Material
 from ohlora_lib.training.finetune.options import FinetuneOptions
 from ohlora_lib.training.finetune.versions import VERSIONS, version_options
-from ohlora_lib.training.property_cnn import PropertyOptions, train_property_cnn
+from ohlora_lib.training.property_cnn import PropertyOptions, ScoredFaces, train_property_cnn
 
 BATCHES = 16  # an epoch, of the networks that are timed by epochs
 HELD_OUT = 8  # pictures
@@ -41,11 +41,12 @@ def _property_cnn(device: str) -> Row:
     network = PropertyCNN(64).eval().to(device)
     images, rows = _pictures(batch)
     scores = np.random.default_rng(0).standard_normal((len(images), len(network.outputs)))
+    data = ScoredFaces(images, scores, *rows)
 
     def train(epochs: int) -> None:
         options = PropertyOptions(epochs=epochs, patience=epochs)
         with tempfile.TemporaryDirectory() as state:
-            train_property_cnn(images, scores, *rows, options, 0, state, device=device)
+            train_property_cnn(data, options, 0, state, device=device)
 
     def forward() -> None:
         network(2 * to_unit(images[:batch], device) - 1)

@@ -31,7 +31,11 @@ from ohlora_lib.training.distributed import Ranks
 
 kind, folder = sys.argv[1], Path(sys.argv[2])
 if kind == "property_cnn":
-    from ohlora_lib.training.property_cnn import PropertyOptions, train_property_cnn
+    from ohlora_lib.training.property_cnn import (
+        PropertyOptions,
+        ScoredFaces,
+        train_property_cnn,
+    )
 
     draw = np.random.default_rng(0)
     images = draw.integers(0, 256, (13, 64, 64, 3), dtype=np.uint8)
@@ -40,9 +44,8 @@ if kind == "property_cnn":
     options = PropertyOptions(batch=4, epochs=2, tilt=15)  # the last batch is a single picture
     rows = np.arange(9), np.arange(9, 13)
     state = folder / "state"
-    found = train_property_cnn(
-        images, scores, *rows, options, 3, state, pose_unit=(0.0, 0.1)
-    )
+    data = ScoredFaces(images, scores, *rows, pose_unit=(0.0, 0.1))
+    found = train_property_cnn(data, options, 3, state)
     networks, told = {{"network": found.network}}, found.history
 else:
     from finetune_material import make_objective, material

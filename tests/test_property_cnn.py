@@ -39,7 +39,13 @@ from ohlora_lib.store.faces import face_cut
 from ohlora_lib.store.shards import write_image_shard
 from ohlora_lib.store.tables import read_json, read_table, write_json, write_table
 from ohlora_lib.training import property_cnn
-from ohlora_lib.training.property_cnn import PropertyOptions, agreement, calibrate, split
+from ohlora_lib.training.property_cnn import (
+    PropertyOptions,
+    ScoredFaces,
+    agreement,
+    calibrate,
+    split,
+)
 
 LAYOUTS = Path(__file__).parent / "fixtures" / "published_layouts" / "state_dicts.json"
 FILE = "stylegan_gen_fine_tuned_v2_cnn.pth (property score CNN, 7 scores)"
@@ -302,16 +308,8 @@ def toy(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 def fit(folder, images, scores, pose_unit=None, seed=0, **options) -> property_cnn.Trained:
     train, validation = split(len(images), 0.1, seed)
-    return property_cnn.train_property_cnn(
-        images,
-        scores,
-        train,
-        validation,
-        PropertyOptions(**options),
-        seed,
-        folder,
-        pose_unit=pose_unit,
-    )
+    data = ScoredFaces(images, scores, train, validation, pose_unit=pose_unit)
+    return property_cnn.train_property_cnn(data, PropertyOptions(**options), seed, folder)
 
 
 def same_weights(first: torch.nn.Module, second: torch.nn.Module) -> bool:
@@ -361,11 +359,9 @@ def test_a_hairstyle_network_learns_where_hair_is_and_how_curly(tmp_path):
     scores = hairstyle.v2(maps, face_cut(images, whole))[:, None]
     scores = (scores - scores.mean()) / scores.std()
     train, validation = split(count, 0.2, 0)
-    trained = property_cnn.train_property_cnn(
-        images, scores, train, validation,
-        PropertyOptions(learning_rate=5e-3, epochs=10, batch=8), 0, tmp_path, HairstyleCNN,
-        hair=np.packbits(maps == 10, axis=-1),
-    )  # fmt: skip
+    data = ScoredFaces(images, scores, train, validation, np.packbits(maps == 10, axis=-1))
+    options = PropertyOptions(learning_rate=5e-3, epochs=10, batch=8)
+    trained = property_cnn.train_property_cnn(data, options, 0, tmp_path, HairstyleCNN)
     assert isinstance(trained.network, HairstyleCNN) and not trained.network.training
     found = trained.history[trained.best_epoch - 1]
     assert found["corr_hairstyle"] > 0.9

@@ -23,7 +23,7 @@ from ohlora_lib.store.tables import (
 )
 from ohlora_lib.training import property_cnn
 from ohlora_lib.training.distributed import Ranks
-from ohlora_lib.training.property_cnn import TILTED, PropertyOptions, agreement
+from ohlora_lib.training.property_cnn import TILTED, PropertyOptions, ScoredFaces, agreement
 
 Network = type[PropertyCNN] | type[HairstyleCNN]
 
@@ -110,19 +110,10 @@ def train_property_cnn(
     # the shards' order, so that every row of scores stands beside its picture
     rows = np.searchsorted(ids, np.concatenate([part.ids for part in parts]))
     images = np.concatenate([part.images for part in parts])[np.argsort(rows)]
+    hair = _hair(segment_paths, ids) if segment_paths else None
+    data = ScoredFaces(images, scores, train_rows, validation_rows, hair, pose_unit)
     trained = property_cnn.train_property_cnn(
-        images,
-        scores,
-        train_rows,
-        validation_rows,
-        training,
-        stream,
-        state_directory,
-        kind,
-        device,
-        _hair(segment_paths, ids) if segment_paths else None,
-        pose_unit,
-        code,
+        data, training, stream, state_directory, kind, device, code
     )
     if not Ranks(device).first:
         return

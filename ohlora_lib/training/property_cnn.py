@@ -4,7 +4,8 @@ import contextlib
 import copy
 import hashlib
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,44 @@ class PropertyOptions:
 
 
 @dataclass(frozen=True)
+class ScoredFaces:
+    """What a network learns from and is judged by."""
+
+    images: np.ndarray  # uint8 [N, side, side, 3]
+    scores: np.ndarray  # [N, outputs] z-scores as the network has them; NaN counts in no loss
+    train_rows: np.ndarray  # rows to learn from
+    validation_rows: np.ndarray  # rows to judge by
+    hair: np.ndarray | None = None  # where hair is, uint8 [N, 224, 28]: the bits of a map's rows
+    pose_unit: tuple[float, float] | None = None  # mean and std of raw poses, to know what tilts do
+
+    def digest(self) -> str:
+        """Return what tells these from all others, as hex digits."""
+        found = hashlib.sha256(repr(self.pose_unit).encode())
+        arrays = (self.images, self.scores, self.train_rows, self.validation_rows, self.hair)
+        for array in arrays:
+            if array is not None:
+                found.update(np.ascontiguousarray(array))
+        return found.hexdigest()
+
+    def check(self, outputs: Sequence[str]) -> None:
+        """See that every output has a score among the rows of either kind.
+
+        Raises:
+            InputError: one has none.
+        """
+        for rows, purpose in (
+            (self.train_rows, "learn from"),
+            (self.validation_rows, "validate on"),
+        ):
+            absent = np.isnan(self.scores[rows]).all(axis=0)
+            if absent.any():
+                raise InputError(
+                    f"no image to {purpose} has a score of {outputs[int(absent.argmax())]}, "
+                    "so no network can learn it; generate more images (populations.*.images)"
+                )
+
+
+@dataclass(frozen=True)
 class Trained:
     """The best epoch's network and how it got there."""
 
@@ -66,17 +105,12 @@ def split(count: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def train_property_cnn(
-    images: np.ndarray,
-    scores: np.ndarray,
-    train_rows: np.ndarray,
-    validation_rows: np.ndarray,
+    data: ScoredFaces,
     options: PropertyOptions,
     seed: int,
     state_directory: str | Path,
     kind: type[PropertyCNN] | type[HairstyleCNN] = PropertyCNN,
     device: str = "cpu",
-    hair: np.ndarray | None = None,
-    pose_unit: tuple[float, float] | None = None,
     code: str = "",
 ) -> Trained:
     """Train until the validation loss stops falling; resumes from `state_directory` after a kill.
@@ -86,60 +120,41 @@ def train_property_cnn(
     mirrored pictures taught the hairstyle more slowly (.73 instead of .76 after ten epochs).
 
     Args:
-        images: uint8 [N, side, side, 3].
-        scores: [N, outputs] z-scores in the order of the network's `outputs`; NaN where one is
-            missing, which then counts in no loss.
-        train_rows: rows to learn from.
-        validation_rows: rows to judge by.
+        data: the faces; a network that `learns_hair`, and no other, needs `hair`, and one that
+            learns from rotated pictures (`options.tilt`) `pose_unit`.
         options: see `PropertyOptions`.
         seed: of weights, order and dropout.
         state_directory: where the state of every epoch goes.
         kind: which network.
         device: torch device name.
-        hair: where hair is, uint8 [N, 224, 28], the bits of a map's rows; learnt beside the score
-            by a network that `learns_hair`, and by no other.
-        pose_unit: mean and standard deviation of the pose's raw scores, to know how far a rotation
-            changes a z-score; needed when `options.tilt` is not 0.
         code: digest of the code that trains; a state made by other code is not resumed.
 
     Raises:
         InputError: a property has no score at all among the rows to learn from or to judge by.
-        ValueError: `options.tilt` without `pose_unit`.
+        ValueError: `options.tilt` without `data.pose_unit`.
         FloatingPointError: the loss is not finite; the last good state is kept.
     """
-    if options.tilt and pose_unit is None:
+    if options.tilt and data.pose_unit is None:
         raise ValueError("to learn from rotated pictures, pose_unit is needed")
-    scores = scores.astype(np.float32)
+    data = replace(data, scores=data.scores.astype(np.float32))
     ranks = Ranks(device)
     lock = locked(state_directory) if ranks.first else contextlib.nullcontext()
     with torch.random.fork_rng(), lock:
         torch.manual_seed(derive_seed(seed, "weights"))
-        network = kind(images.shape[1]).to(device)
-        for rows, purpose in ((train_rows, "learn from"), (validation_rows, "validate on")):
-            absent = np.isnan(scores[rows]).all(axis=0)
-            if absent.any():
-                name = network.outputs[int(absent.argmax())]
-                raise InputError(
-                    f"no image to {purpose} has a score of {name}, "
-                    "so no network can learn it; generate more images (populations.*.images)"
-                )
+        network = kind(data.images.shape[1]).to(device)
+        data.check(network.outputs)
+        if not getattr(network, "learns_hair", False):
+            data = replace(data, hair=None)
         best = copy.deepcopy(network).eval()
         optimizer = torch.optim.AdamW(network.parameters(), options.learning_rate, fused=True)
         ranks.spread(network, optimizer)
-        data = hashlib.sha256()
-        if not getattr(network, "learns_hair", False):
-            hair = None
-        for array in (images, scores, train_rows, validation_rows, hair):
-            if array is not None:
-                data.update(np.ascontiguousarray(array))
         state = TrainingState(
             state_directory,
             {
                 **asdict(options),
                 "seed": seed,
                 "code": code,
-                "data": data.hexdigest(),
-                "pose_unit": pose_unit,
+                "data": data.digest(),
                 "network": network.config(),
             },
             {"network": network, "best": best},
@@ -149,21 +164,10 @@ def train_property_cnn(
         best_epoch, history = info.get("best_epoch", 0), info.get("history", [])
         while epoch < options.epochs and epoch - best_epoch <= options.patience:
             epoch += 1
-            train_loss = _train_epoch(
-                network,
-                optimizer,
-                images,
-                scores,
-                train_rows,
-                options,
-                epoch,
-                seed,
-                ranks,
-                hair,
-                pose_unit,
-            )
-            answers = predict(network, images[validation_rows])
-            found = ranks.agree(validate(network.outputs, scores[validation_rows], answers))
+            train_loss = _train_epoch(network, optimizer, data, options, epoch, seed, ranks)
+            answers = predict(network, data.images[data.validation_rows])
+            scores = data.scores[data.validation_rows]
+            found = ranks.agree(validate(network.outputs, scores, answers))
             if not np.isfinite([train_loss, found["loss"]]).all():
                 raise FloatingPointError(
                     f"the loss is not finite in epoch {epoch}; the state before it is in "
@@ -177,7 +181,7 @@ def train_property_cnn(
             if ranks.first:
                 print(_status(history[-1], options.epochs, network.outputs), flush=True)
                 state.save(epoch, {"best_epoch": best_epoch, "history": history})
-    calibrate(best, images[train_rows], scores[train_rows])
+    calibrate(best, data.images[data.train_rows], data.scores[data.train_rows])
     return Trained(best, best_epoch, history)
 
 
@@ -251,20 +255,16 @@ def calibrate(network: PropertyCNN | HairstyleCNN, images: np.ndarray, scores: n
 def _train_epoch(
     network: PropertyCNN | HairstyleCNN,
     optimizer: torch.optim.Optimizer,
-    images: np.ndarray,
-    scores: np.ndarray,
-    rows: np.ndarray,
+    data: ScoredFaces,
     options: PropertyOptions,
     epoch: int,
     seed: int,
     ranks: Ranks,
-    hair: np.ndarray | None,
-    pose_unit: tuple[float, float] | None,
 ) -> float:
-    """Pass once over the rows and return the mean squared error over all scores there are."""
+    """Pass once over the faces and return the mean squared error over all scores there are."""
     stream = derive_seed(seed, "epoch", epoch)
     torch.manual_seed(stream)  # dropout
-    order = rng(stream).permutation(rows)
+    order = rng(stream).permutation(data.train_rows)
     tilts = rng(stream, "tilts")
     device = next(network.parameters()).device
     network.train()
@@ -274,26 +274,26 @@ def _train_epoch(
         done = (epoch - 1 + start / len(order)) / options.epochs
         for group in optimizer.param_groups:
             group["lr"] = 0.5 * options.learning_rate * (1 + math.cos(math.pi * done))
-        scored = int(np.isfinite(scores[part]).sum())
+        scored = int(np.isfinite(data.scores[part]).sum())
         own = part[ranks.rows(len(part))]
-        wanted = torch.from_numpy(scores[own]).to(device)
+        wanted = torch.from_numpy(data.scores[own]).to(device)
         known = wanted.isfinite()
-        pictures = to_float(images[own], device)
+        pictures = to_float(data.images[own], device)
         found, found_hair = (
-            (network(pictures), None) if hair is None else network.score_and_hair(pictures)
+            (network(pictures), None) if data.hair is None else network.score_and_hair(pictures)
         )
         errors = (found - wanted)[known].square()
         squares = errors.sum()
         if options.tilt:
             degrees = tilts.uniform(-options.tilt, options.tilt, len(part))[ranks.rows(len(part))]
-            pose = scores[own, network.outputs.index(TILTED)]
-            turned, wanted = tilt(pictures, pose, degrees, pose_unit)
+            pose = data.scores[own, network.outputs.index(TILTED)]
+            turned, wanted = tilt(pictures, pose, degrees, data.pose_unit)
             if len(turned):
                 squares = squares + (network(turned, [TILTED])[:, 0] - wanted).square().sum()
         # gradients are averaged over processes, but the mean is over all scores
         loss = ranks.number * squares / max(scored, 1)
-        if hair is not None:
-            loss = loss + HAIR_WEIGHT * _hair_loss(found_hair, hair[own])
+        if data.hair is not None:
+            loss = loss + HAIR_WEIGHT * _hair_loss(found_hair, data.hair[own])
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
