@@ -429,6 +429,19 @@ def test_page_is_self_contained_and_its_links_lead_to_files(drawn, page):
     assert len(text) < 1_000_000
 
 
+def test_a_method_that_draws_the_same_few_faces_comes_last():
+    summaries = {
+        (name, judge): summary(name, judge, corr, 0.96)
+        for name, corr in (("finetune_v1", 0.6), ("finetune_v3", 0.9))
+        for judge in JUDGES
+    }
+    for (name, _), found in summaries.items():
+        found["random"]["recall"] = 0.002 if name == "finetune_v3" else 0.02
+    table = leaderboard(summaries, {"finetune_v1": Method(), "finetune_v3": Method()})
+    assert table["method"].tolist() == ["finetune_v1"] * 2 + ["finetune_v3"] * 2
+    assert table["broken"].tolist() == [False, False, True, True]
+
+
 def test_page_lists_every_method_and_marks_broken_ones(page):
     text, page = page
     assert len(page.rows) == 2 + 2 * len(METHODS)

@@ -17,6 +17,7 @@ from ohlora_lib.store.atomic import atomic_path
 from ohlora_lib.store.tables import REBUILD, read_json, read_table, write_table
 
 GOOD_ENOUGH = 0.9  # share of good pictures, of the filtered set's, that a method must keep
+VARIED = 0.01  # recall of the filtered set below which a method draws the same few faces
 PUBLISHED = tuple(
     column.name
     for column in COLUMNS
@@ -120,8 +121,9 @@ def leaderboard(
 
     A method's score is the smallest of its three correlations on the grid of 50, averaged over the
     judges: it must obey all three, and both judges must say so. Methods whose share of good
-    pictures is below 90 % of the filtered set's come after all others: a broken picture is no
-    success.
+    pictures is below 90 % of the filtered set's, or whose random pictures have a recall below 1 %
+    (none looks like these faces any more, or all look alike), come after all others: a broken
+    picture is no success.
 
     Args:
         summaries: summary.json by (method, judge).
@@ -159,7 +161,9 @@ def leaderboard(
     table = pd.DataFrame(rows, columns=[*order, "weakest"])
     judged = table.groupby("method", sort=False)
     table["score"] = judged["weakest"].transform(lambda values: values.mean(skipna=False))
-    table["broken"] = judged["good_relative"].transform("min") < GOOD_ENOUGH
+    table["broken"] = (judged["good_relative"].transform("min") < GOOD_ENOUGH) | (
+        judged["recall"].transform("min") < VARIED
+    )
     ranked = table.drop_duplicates("method").sort_values(
         ["broken", "score", "method"], ascending=[True, False, True], na_position="last"
     )

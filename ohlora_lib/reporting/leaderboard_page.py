@@ -165,9 +165,10 @@ methods are taught by, and <i>segment</i> is {JUDGES["segment"]}, which none of 
 A method is good when both say so.</p>
 <p class="muted">Ranked by the <b>score</b>: the smallest of the three correlations of requested and
 measured on the grid of 50, averaged over the judges. A method whose share of good pictures falls
-below 90 % of the filtered set’s is marked <span class="warn">✗</span> and comes last, whatever its
-correlations. Bold: best of the column and judge, among methods without that mark. Small and grey:
-published by the reference study. Click a heading to sort; point at a number for its 95 % interval.
+below 90 % of the filtered set’s, or whose recall of that set is below 1 %, is marked
+<span class="warn">✗</span> and comes last, whatever its correlations. Bold: best of the column and
+judge, among methods without that mark. Small and grey: published by the reference study. Click a
+heading to sort; point at a number for its 95 % interval.
 </p>"""
 
 
@@ -294,7 +295,8 @@ def _card(
         wide.append(_figure(Path(curves[name]), folder, 620, "training"))
     warning = (
         ' <span class="warn">✗ its pictures are broken:'
-        f" good ones are {percent(frame['good_relative'].min(), 0)} of the filtered set’s</span>"
+        f" good ones are {percent(frame['good_relative'].min(), 0)} of the filtered set’s,"
+        f" recall is {percent(frame['recall'].min(), 1)}</span>"
         if top["broken"]
         else ""
     )
