@@ -338,6 +338,19 @@ def test_training_stops_when_the_check_no_longer_improves(tmp_path, monkeypatch)
     assert len(read_table(tmp_path / "log.csv")) == 4
 
 
+def test_a_generator_that_has_not_learnt_yet_is_not_the_best(tmp_path, monkeypatch):
+    scores = iter([0.9, 0.9, 0.6, 0.7, 0.5])
+
+    def check(*_):
+        score = next(scores)
+        return {f"{kind}_{name}": score for kind in ("corr", "mae") for name in CONTROLLED}
+
+    monkeypatch.setattr("ohlora_lib.training.finetune.loop.protocol_check", check)
+    given, options = material("v4", steps=5, epoch=1, warmup=2)
+    result = train_finetune(objective(given, options), given, options, tmp_path, seed=3)
+    assert result.epoch == 3 and result.check["corr_eyes"] == 0.7
+
+
 def test_the_check_sees_obedience(monkeypatch):
     """A judge that reads back the label finds correlation 1; one of the opposite, -1."""
     given, options = material("v2")

@@ -125,7 +125,10 @@ def train_finetune(
             better = info["best"] is None or score > info["best"] or not options.keep_best
             info["since"] = 0 if better else info["since"] + 1
             if better:
-                info |= {"best": score, "epoch": epoch, "check": check}
+                # in the warm-up the generator is still the one it began with, so any later one is
+                # better: a parent that obeys would else be kept as it is
+                best_score = score if done > options.warmup else None
+                info |= {"best": best_score, "epoch": epoch, "check": check}
                 for name, network in best.items():
                     network.load_state_dict(averages[name].module.state_dict())
             means = {
