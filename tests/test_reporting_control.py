@@ -452,7 +452,7 @@ def test_page_lists_every_method_and_marks_broken_ones(page):
         *("finetune_v3corrected", "finetune_v1corrected", "finetune_v4corrected")
     ]
     assert text.count('<tbody class="broken"') == 1
-    assert "its pictures are broken: good ones are 52 %" in text
+    assert "does not compete: good pictures are 52 %" in text
     assert all(len(keys) == len(page.rows[1]) - 1 for keys in page.keys)  # judge has no button
     assert text.count("<button>") == len(page.keys[0])
 

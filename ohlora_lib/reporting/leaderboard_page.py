@@ -294,8 +294,8 @@ def _card(
     if name in curves and Path(curves[name]).is_file():
         wide.append(_figure(Path(curves[name]), folder, 620, "training"))
     warning = (
-        ' <span class="warn">✗ its pictures are broken:'
-        f" good ones are {percent(frame['good_relative'].min(), 0)} of the filtered set’s,"
+        ' <span class="warn">✗ does not compete:'
+        f" good pictures are {percent(frame['good_relative'].min(), 0)} of the filtered set’s,"
         f" recall is {percent(frame['recall'].min(), 1)}</span>"
         if top["broken"]
         else ""
