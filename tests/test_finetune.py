@@ -324,14 +324,19 @@ def test_divergence_stops_with_the_last_good_state_kept(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.glob("state-*")] == ["state-000000002.safetensors"]
 
 
-def test_training_stops_when_the_check_no_longer_improves(tmp_path, monkeypatch):
-    scores = iter([0.5, 0.7, 0.6, 0.6, 0.9])
+def answer_checks(monkeypatch, *scores: float) -> None:
+    """Let the protocol checks of a training find these scores, one after the other."""
+    left = iter(scores)
 
     def check(*_):
-        score = next(scores)
+        score = next(left)
         return {f"{kind}_{name}": score for kind in ("corr", "mae") for name in CONTROLLED}
 
     monkeypatch.setattr("ohlora_lib.training.finetune.loop.protocol_check", check)
+
+
+def test_training_stops_when_the_check_no_longer_improves(tmp_path, monkeypatch):
+    answer_checks(monkeypatch, 0.5, 0.7, 0.6, 0.6, 0.9)
     given, options = material("v2", steps=50, epoch=1, patience=2)
     result = train_finetune(objective(given, options), given, options, tmp_path, seed=3)
     assert result.epoch == 1 and result.check["corr_eyes"] == 0.7
@@ -339,13 +344,7 @@ def test_training_stops_when_the_check_no_longer_improves(tmp_path, monkeypatch)
 
 
 def test_a_generator_that_has_not_learnt_yet_is_not_the_best(tmp_path, monkeypatch):
-    scores = iter([0.9, 0.9, 0.6, 0.7, 0.5])
-
-    def check(*_):
-        score = next(scores)
-        return {f"{kind}_{name}": score for kind in ("corr", "mae") for name in CONTROLLED}
-
-    monkeypatch.setattr("ohlora_lib.training.finetune.loop.protocol_check", check)
+    answer_checks(monkeypatch, 0.9, 0.9, 0.6, 0.7, 0.5)
     given, options = material("v4", steps=5, epoch=1, warmup=2)
     result = train_finetune(objective(given, options), given, options, tmp_path, seed=3)
     assert result.epoch == 3 and result.check["corr_eyes"] == 0.7

@@ -20,7 +20,7 @@ from ohlora_lib.reporting.leaderboard import Method, leaderboard, training_end, 
 from ohlora_lib.reporting.leaderboard_columns import COLUMNS, read_figures
 from ohlora_lib.reporting.leaderboard_page import SHOWN, best_values, goodness, show
 from ohlora_lib.reporting.leakage import plot_leakage
-from ohlora_lib.reporting.training_curves import plot_training_curves
+from ohlora_lib.reporting.training_curves import _best, plot_training_curves
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.store.gallery import gallery, read_gallery
 from ohlora_lib.store.tables import read_json, read_table, write_json, write_table
@@ -231,6 +231,11 @@ def test_training_curves(results, tmp_path):
     log = results / "finetune/v3/train_log.csv"
     plot_training_curves(tmp_path / "c.png", log, "v3")
     picture(tmp_path / "c.png", (400, 1200))
+    table = pd.DataFrame({f"corr_{name}": [0.9, 0.9, 0.6, 0.7] for name in CONTROLLED})
+    assert _best(table, list(CONTROLLED)) == 0
+    table["g_steps"] = ["", 0.0, 0.5, 1.0]  # warm-up: the generator is still its parent
+    assert _best(table, list(CONTROLLED)) == 3
+    assert _best(table[:2], list(CONTROLLED)) is None
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,7 @@ def leaderboard(
 
     Returns:
         One row per method and judge, best method first: rank, method, recipe, judge, score, broken
-        (whether its pictures are), latents, every column of `COLUMNS`, each followed by
+        (whether its pictures put it last), latents, every column of `COLUMNS`, each followed by
         published_<column> where the reference published it, samples, and published_protocol. The
         reference knew no second judge: what it published stands beside the judge "cnn" only, or
         beside both if it depends on none.

@@ -99,6 +99,12 @@ def _line(axes: Axes, x: np.ndarray, column: pd.Series, label: str, color: str) 
 
 
 def _best(table: pd.DataFrame, names: list[str]) -> int | None:
-    """Return the row with the largest smallest correlation; None where none is complete."""
+    """Return the row with the largest smallest correlation; None where none is complete.
+
+    As in training, checks of the warm-up do not count: its generator is the one it began with.
+    """
     complete = table[[f"corr_{name}" for name in names]].dropna()
+    if "g_steps" in table:  # of the generator per step, mean since the check before
+        learnt = pd.to_numeric(table["g_steps"], errors="coerce").fillna(0).cumsum() > 0
+        complete = complete[learnt.reindex(complete.index)]
     return int(complete.min(axis=1).idxmax()) if names and len(complete) else None
