@@ -15,6 +15,12 @@ class InputError(Exception):
 def rebuild(path: str | Path) -> str:
     """Return, for a message, how a damaged file of a run is made again.
 
-    The run's own command makes it: another one would lack its overlays.
+    The run's own command makes it: another one would lack its overlays. With the file as its only
+    target first, since what needs a file that a run makes is planned to be made, too, whatever the
+    file then holds.
     """
-    return f"delete it (rm {shlex.quote(str(path))}) and run snakemake again, as before"
+    name = shlex.quote(str(path))
+    return (
+        f"delete it (rm {name}) and run snakemake again, as before, but first with {name} as its "
+        f"only target, so that nothing else is redone"
+    )

@@ -114,7 +114,7 @@ CHANGES: dict[str, Change] = {
     "the seed": configured({"seed": 1}),
     "`shards`": configured({"shards": 3}),
     "`scatter.generate`": configured({"scatter": {"generate": 2}}),
-    "`scatter.segment`": configured({"scatter": {"segment": 2}}),
+    "`scatter.segment`, as many jobs as shards": configured({"scatter": {"segment": 2}}),
     "`scatter.sample`": configured({"scatter": {"sample": 2}}),
     "`gpus` or `cores` of a training, `property_cnn.cores`": configured(
         {"property_cnn": {"cores": 2}}
@@ -188,6 +188,17 @@ def test_a_deleted_shard_is_made_again_when_something_needs_it(project, kind, ru
     shard = f"{RESULTS}/original/{kind}/shard-00001.parquet"
     (project / shard).unlink()
     assert planned(project, shard) == {("", rule)}
+
+
+def test_with_a_shard_made_again_first_only_what_is_missing_follows(project):
+    shard = f"{RESULTS}/original/images/shard-00001.parquet"
+    missing = project / RESULTS / "report/original/generated.jpg"
+    (project / shard).unlink()
+    missing.unlink()
+    assert len(planned(project)) > 20  # what all messages about damaged files warn of
+    run = snakemake(project, "--cores", "1", shard)
+    assert run.returncode == 0, said(run)
+    assert planned(project) == {("", "plot_samples")}
 
 
 def test_the_content_of_the_label_csv_is_compared(project):

@@ -1,5 +1,7 @@
 """Atomic files, tables and JSON documents."""
 
+import hashlib
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +11,6 @@ from hypothesis import strategies as st
 from ohlora_lib.errors import InputError
 from ohlora_lib.store.atomic import atomic_path
 from ohlora_lib.store.tables import (
-    counted_rows,
     read_json,
     read_table,
     write_json,
@@ -87,18 +88,26 @@ def test_a_csv_that_was_cut_is_an_input_error(tmp_path):
     write_table(path, pd.DataFrame({"id": [1, 2, 3], "eyes_score": [0.25, -1.5, 2.75]}))
     raw = path.read_bytes()
     path.write_bytes(raw[:-2])  # inside the last number
-    with pytest.raises(InputError, match=r"scores\.csv is cut off.* \(rm \S+/scores\.csv\)"):
+    with pytest.raises(
+        InputError, match=r"scores\.csv is not what was written.* \(rm \S+/scores\.csv\)"
+    ):
         read_table(path)
-    path.write_bytes(raw[: raw[:-1].rindex(b"\n") + 1])  # at the end of a row
-    assert counted_rows(path) is None and len(read_table(path)) == 2
-    write_json(path.with_suffix(".json"), {"eyes": {"count": 3, "mean": 0.0}})
-    with pytest.raises(InputError, match=r"scores\.csv has 2 rows where 3 belong"):
-        read_table(path, rows=counted_rows(path))
+    for damaged in (raw[: raw[:-1].rindex(b"\n") + 1], raw.replace(b"2.75", b"2.15")):
+        path.write_bytes(damaged)  # without its last row; with another digit
+        with pytest.raises(InputError, match=r"scores\.csv is not what was written"):
+            read_table(path)
     path.write_bytes(raw)
-    assert len(read_table(path, rows=counted_rows(path))) == 3
-    write_json(path.with_suffix(".json"), {"eyes": 3})
-    with pytest.raises(InputError, match=r"scores\.json counts no scores"):
-        counted_rows(path)
+    assert len(read_table(path)) == 3
+    path.write_bytes(raw[:-2])
+    (tmp_path / "scores.csv.sha256").unlink()  # as of a table made elsewhere
+    with pytest.raises(InputError, match=r"scores\.csv is cut off"):
+        read_table(path)
+
+
+def test_checksums_are_written_as_sha256sum_writes_them(tmp_path):
+    write_table(tmp_path / "a.csv", pd.DataFrame({"id": [1]}))
+    digest = hashlib.sha256(b"id\n1\n").hexdigest()
+    assert (tmp_path / "a.csv.sha256").read_text() == f"{digest}  a.csv\n"
 
 
 def test_a_changed_byte_of_a_parquet_table_is_an_input_error(tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ohlora_lib.errors import InputError
+from ohlora_lib.errors import InputError, rebuild
 from ohlora_lib.networks import load_network, save_network
 from ohlora_lib.networks.property_cnn import OUTPUTS, HairstyleCNN, PropertyCNN, predict
 from ohlora_lib.scores.normalize import units
@@ -14,8 +14,6 @@ from ohlora_lib.scores.regions import HAIR
 from ohlora_lib.seeds import derive_seed
 from ohlora_lib.store.shards import iter_images, iter_segments
 from ohlora_lib.store.tables import (
-    REBUILD,
-    counted_rows,
     read_json,
     read_table,
     write_json,
@@ -168,7 +166,8 @@ def score_property_cnn(
     absent = np.setdiff1d(known, table["id"])
     if len(absent):
         raise InputError(
-            f"{scores_path} scores image {absent[0]}, which {kept_path} does not keep; {REBUILD}"
+            f"{scores_path} scores image {absent[0]}, which {kept_path} does not keep; "
+            f"{rebuild(scores_path)}"
         )
     answers = table.set_index("id").loc[known].to_numpy()
     validation = np.isin(known, held_out)
@@ -228,7 +227,8 @@ def merge_networks(property_cnn: str | Path, hairstyle_cnn: str | Path, path: st
     sides = [part.config()["resolution"] for part in parts]
     if sides[0] != sides[1]:
         raise InputError(
-            f"{property_cnn} sees {sides[0]} pixels and {hairstyle_cnn} {sides[1]}; {REBUILD}"
+            f"{property_cnn} sees {sides[0]} pixels and {hairstyle_cnn} {sides[1]}; "
+            f"{rebuild(property_cnn)}"
         )
     merged = PropertyCNN(**{**parts[0].config(), "hairstyle": True})
     merged.load_state_dict(
@@ -248,13 +248,13 @@ def read_scores(path: str | Path, names: Sequence[str]) -> tuple[np.ndarray, np.
             number.
     """
     columns = _columns(names)
-    table = read_table(path, ["id", *columns], counted_rows(path)).sort_values("id")
+    table = read_table(path, ["id", *columns]).sort_values("id")
     twice = table["id"][table["id"].duplicated()]
     if len(twice):
-        raise InputError(f"{path} has the id {twice.iloc[0]} twice; {REBUILD}")
+        raise InputError(f"{path} has the id {twice.iloc[0]} twice; {rebuild(path)}")
     for column in table:
         if not pd.api.types.is_numeric_dtype(table[column]):
-            raise InputError(f"{path} has text in the column {column}; {REBUILD}")
+            raise InputError(f"{path} has text in the column {column}; {rebuild(path)}")
     return table["id"].to_numpy(), table[columns].to_numpy(np.float64)
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from ohlora_lib.errors import InputError
+from ohlora_lib.errors import InputError, rebuild
 from ohlora_lib.reporting.compare_page import render
 from ohlora_lib.reporting.leaderboard_columns import COLUMNS
 from ohlora_lib.store.atomic import atomic_path
-from ohlora_lib.store.tables import REBUILD, read_json, read_table
+from ohlora_lib.store.tables import read_json, read_table
 
 PLACES = ("run", "results")  # keys that name a run rather than change it
 UNSET = "–"
@@ -80,7 +80,9 @@ def read_run(results: Path, name: str) -> Run:
     record = read_json(folder / "run.json")
     wanted = {"commit", "environment"}
     if not isinstance(record, dict) or not wanted <= record.keys():
-        raise InputError(f"{folder / 'run.json'} lacks commit or environment; {REBUILD}")
+        raise InputError(
+            f"{folder / 'run.json'} lacks commit or environment; {rebuild(folder / 'run.json')}"
+        )
     logs = sorted(path for pattern in LOGS for path in folder.glob(pattern))
     return Run(
         name=name,
@@ -138,7 +140,7 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise InputError(f"{path} does not exist; run snakemake to make it") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
-        raise InputError(f"{path} is not YAML ({reason}); {REBUILD}") from error
+        raise InputError(f"{path} is not YAML ({reason}); {rebuild(path)}") from error
     if not isinstance(config, dict):
-        raise InputError(f"{path} holds no configuration; {REBUILD}")
+        raise InputError(f"{path} holds no configuration; {rebuild(path)}")
     return config

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ohlora_lib.errors import InputError
+from ohlora_lib.errors import InputError, rebuild
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.store.gallery import read_gallery
-from ohlora_lib.store.tables import REBUILD, read_json, read_table
+from ohlora_lib.store.tables import read_json, read_table
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Evaluation:
         found = self.rows[(self.rows["grid"] == grid) & (self.rows["latent"] == latent)]
         if not len(found):
             path = self.folder / "requests.parquet"
-            raise InputError(f"{path} has no {grid} of latent {latent}; {REBUILD}")
+            raise InputError(f"{path} has no {grid} of latent {latent}; {rebuild(path)}")
         return found
 
     def chosen(self, which: str) -> dict:
@@ -60,7 +60,9 @@ class Evaluation:
             return {key: entry[key] for key in ("latent", "correlation", "mae")}
         except (KeyError, TypeError):
             path = self.folder / self.judge / "summary.json"
-            raise InputError(f"{path} lacks the {which} latent of grid50; {REBUILD}") from None
+            raise InputError(
+                f"{path} lacks the {which} latent of grid50; {rebuild(path)}"
+            ) from None
 
 
 def read_evaluation(folder: str | Path, judge: str) -> Evaluation:
@@ -78,7 +80,9 @@ def read_evaluation(folder: str | Path, judge: str) -> Evaluation:
     path = folder / judge / "measured.parquet"
     measured = read_table(path, ["row", *CONTROLLED])
     if not np.array_equal(requests["row"], measured["row"]):
-        raise InputError(f"{path} holds other rows than requests.parquet beside it; {REBUILD}")
+        raise InputError(
+            f"{path} holds other rows than requests.parquet beside it; {rebuild(path)}"
+        )
     for name in CONTROLLED:
         requests[f"measured_{name}"] = measured[name].to_numpy(float)
     return Evaluation(requests, read_json(folder / judge / "summary.json"), folder, judge)

@@ -9,12 +9,12 @@ from pathlib import Path
 import pandas as pd
 
 from ohlora_lib.control.models import PARTS
-from ohlora_lib.errors import InputError
+from ohlora_lib.errors import InputError, rebuild
 from ohlora_lib.judging.identities import TOP
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.store.atomic import atomic_path
 from ohlora_lib.store.checkpoints import read_checkpoint
-from ohlora_lib.store.tables import REBUILD, read_table, write_table
+from ohlora_lib.store.tables import read_table, write_table
 
 HOLDS = {
     "model": "the method itself",
@@ -55,10 +55,12 @@ def collect_model(
     best = read_table(identities, ["rank", "latent", "score", "passes"]).head(TOP)
     known = read_table(latents, ["latent", "z"]).set_index("latent")["z"]
     if not best["latent"].isin(known.index).all():
-        raise InputError(f"{identities} ranks latents that {latents} does not have; {REBUILD}")
+        raise InputError(
+            f"{identities} ranks latents that {latents} does not have; {rebuild(identities)}"
+        )
     table = read_table(leaderboard, [*COLUMNS, *THREE])
     if method not in set(table["method"]):
-        raise InputError(f"{leaderboard} does not list {method}; {REBUILD}")
+        raise InputError(f"{leaderboard} does not list {method}; {rebuild(leaderboard)}")
     provenance = read_checkpoint(parts["model"]).provenance
     for name, source in parts.items():
         with atomic_path(folder / PARTS[name]) as part:

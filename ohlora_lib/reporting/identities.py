@@ -10,14 +10,14 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from ohlora_lib.errors import InputError
+from ohlora_lib.errors import InputError, rebuild
 from ohlora_lib.reporting.sheets import GAP, MARGIN, Sheet, fit
 from ohlora_lib.reporting.theme import BLUE, FAINT, INK, MUTED, QUALITY, RED, number, percent
 from ohlora_lib.reporting.wording import ends, meaning
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.store.atomic import atomic_path
 from ohlora_lib.store.gallery import read_gallery
-from ohlora_lib.store.tables import REBUILD, read_json, read_table
+from ohlora_lib.store.tables import read_json, read_table
 
 COLUMNS = ("rank", "latent", "score", "passes", "control", "mae", "drift", "flips")
 ANSWERS = ("quality", "gender", "age", "glass")
@@ -179,9 +179,11 @@ def read_ranking(
     wanted = {*COLUMNS, *ANSWERS}
     if not len(table) or not wanted <= set(table.columns):
         missing = ", ".join(sorted(wanted - set(table.columns))) or "every row"
-        raise InputError(f"{identities_path} lacks {missing}; {REBUILD}")
+        raise InputError(f"{identities_path} lacks {missing}; {rebuild(identities_path)}")
     if not isinstance(summary, dict) or summary.get("judged") != len(table):
-        raise InputError(f"{summary_path} is not the summary of {identities_path}; {REBUILD}")
+        raise InputError(
+            f"{summary_path} is not the summary of {identities_path}; {rebuild(summary_path)}"
+        )
     requests = read_table(folder / "requests.parquet", ["row", "latent", "grid", *CONTROLLED])
     requests = requests[requests["grid"] == "levels"]
     levels = tuple(sorted(set(requests[list(CONTROLLED)].to_numpy().ravel().tolist())))
@@ -301,7 +303,7 @@ def _rows(
     except KeyError:
         path = folder / "requests.parquet"
         raise InputError(
-            f"{path} lacks requests of one property at a time of latent {latent}; {REBUILD}"
+            f"{path} lacks requests of one property at a time of latent {latent}; {rebuild(path)}"
         ) from None
 
 

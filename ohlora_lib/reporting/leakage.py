@@ -5,12 +5,12 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 
-from ohlora_lib.errors import InputError
+from ohlora_lib.errors import InputError, rebuild
 from ohlora_lib.judging import JUDGES
 from ohlora_lib.reporting.leaderboard_columns import mean_of
 from ohlora_lib.reporting.theme import FAINT, INK, MUTED, headline, number, saved_figure
 from ohlora_lib.scores import CONTROLLED, PROPERTIES
-from ohlora_lib.store.tables import REBUILD, read_json
+from ohlora_lib.store.tables import read_json
 
 _COLORS = matplotlib.colormaps["RdBu_r"]
 _DARK = 0.6  # magnitude from which the cell needs white figures
@@ -32,7 +32,7 @@ def plot_leakage(path: str | Path, summary: str | Path, method: str, judge: str)
     try:
         rows = {name: document["levels"]["leakage"][name] for name in CONTROLLED}
     except (KeyError, TypeError):
-        raise InputError(f"{summary} lacks levels.leakage; {REBUILD}") from None
+        raise InputError(f"{summary} lacks levels.leakage; {rebuild(summary)}") from None
     found = list(dict.fromkeys(column for row in rows.values() for column in row))
     columns = [name for name in PROPERTIES if name in found]
     attributes = [name for name in found if name not in PROPERTIES]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from ohlora_lib.errors import InputError
+from ohlora_lib.errors import InputError, rebuild
 from ohlora_lib.reporting.theme import (
     BLUE,
     GREEN,
@@ -18,7 +18,7 @@ from ohlora_lib.reporting.theme import (
     saved_figure,
 )
 from ohlora_lib.scores import CONTROLLED
-from ohlora_lib.store.tables import REBUILD, read_table
+from ohlora_lib.store.tables import read_table
 
 _COLORS = (BLUE, ORANGE, GREEN, "#7a6aa8", RED, "#5b9bc4", MUTED)
 _NAMES = {"g": "generator", "d": "discriminator"}  # of losses
@@ -40,7 +40,7 @@ def plot_training_curves(path: str | Path, log: str | Path, version: str) -> Non
     losses = [name for name in table if name == "loss" or name.startswith("loss_")]
     correlations = [name for name in CONTROLLED if f"corr_{name}" in table]
     if not losses and not correlations:
-        raise InputError(f"{log} has no column loss_… or corr_…; {REBUILD}")
+        raise InputError(f"{log} has no column loss_… or corr_…; {rebuild(log)}")
     unit = next((name for name in ("epoch", "step") if name in table), None)
     x = table[unit].to_numpy(float) if unit else np.arange(len(table), dtype=float)
     title = f"Fine-tuning {version}: {len(table)} {unit or 'row'}s"

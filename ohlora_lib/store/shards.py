@@ -24,7 +24,6 @@ from ohlora_lib.store.atomic import atomic_path
 from ohlora_lib.store.png import PARQUET_COMPRESSION, encode_png
 
 ROW_GROUP = 500  # rows; what a reader holds in memory at once, besides its batch
-REBUILD = "delete it and run snakemake again"
 PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 
@@ -533,14 +532,14 @@ def _decode(parts: list[tuple[pa.Table, Source]], name: str, mode: int) -> np.nd
             )
             if image is None:
                 raise InputError(
-                    f"{source}: the picture of id {number} cannot be decoded; {REBUILD}"
+                    f"{source}: the picture of id {number} cannot be decoded; {rebuild(source)}"
                 )
             if out is None:
                 out = np.empty((total, *image.shape), np.uint8)
             if image.shape != out.shape[1:]:
                 raise InputError(
                     f"{source}: the picture of id {number} is {image.shape[1]}×{image.shape[0]}"
-                    f" pixels, those before it {out.shape[2]}×{out.shape[1]}; {REBUILD}"
+                    f" pixels, those before it {out.shape[2]}×{out.shape[1]}; {rebuild(source)}"
                 )
             if image.ndim == 3:
                 cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=out[row])

@@ -1,5 +1,10 @@
-"""Tables (Parquet or CSV by suffix) and JSON documents: atomic writes, the same bytes each time."""
+"""Tables (Parquet or CSV by suffix) and JSON documents: atomic writes, the same bytes each time.
 
+Parquet holds checksums of its pages. A CSV has one in a file beside it (`scores.csv.sha256`, as
+`sha256sum` writes them), since it looks whole without its last rows, or with another digit.
+"""
+
+import hashlib
 import json
 import math
 import os
@@ -14,29 +19,27 @@ import pyarrow as pa
 from ohlora_lib.errors import InputError, rebuild
 from ohlora_lib.store.atomic import atomic_path
 
-REBUILD = "delete it and run snakemake again"
 
-
-def read_table(
-    path: str | Path, columns: Sequence[str] | None = None, rows: int | None = None
-) -> pd.DataFrame:
+def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Read a table written by `write_table`.
 
     Args:
         path: a .parquet or .csv file.
         columns: the columns wanted, in this order; all when None.
-        rows: how many it must have; any number when None.
 
     Returns:
         The rows in file order, with a fresh 0..n-1 index.
 
     Raises:
-        InputError: the file is missing, damaged, cut off, or lacks a column.
+        InputError: the file is missing, damaged, cut off, or lacks a column; a CSV without a
+            checksum beside it may have lost whole rows.
     """
     path = Path(path)
     parquet = _is_parquet(path)
     if not path.is_file():
         raise InputError(f"{path} does not exist; run snakemake to make it or correct the path")
+    if not parquet:
+        _compare_checksum(path)
     try:
         if parquet:
             frame = pd.read_parquet(path, page_checksum_verification=True)
@@ -52,8 +55,6 @@ def read_table(
         raise InputError(f"{path} is empty; {rebuild(path)}") from error
     if not parquet and not _ends_a_line(path):
         raise InputError(f"{path} is cut off: its last line has no end; {rebuild(path)}")
-    if rows is not None and len(frame) != rows:
-        raise InputError(f"{path} has {len(frame)} rows where {rows} belong; {rebuild(path)}")
     if columns is None:
         return frame
     missing = [name for name in columns if name not in frame.columns]
@@ -78,23 +79,15 @@ def write_table(path: str | Path, frame: pd.DataFrame) -> None:
             frame.to_parquet(part, index=False, write_page_checksum=True)
         else:
             frame.to_csv(part, index=False, lineterminator="\n")
+    if not parquet:
+        write_checksum(path)
 
 
-def counted_rows(path: str | Path) -> int | None:
-    """Return the rows of a table of scores by the statistics beside it, None where there are none.
-
-    A CSV that lost its last rows looks whole otherwise.
-
-    Raises:
-        InputError: the statistics are not those of scores.
-    """
-    statistics = Path(path).with_suffix(".json")
-    if not statistics.is_file():
-        return None
-    try:
-        return next(iter(read_json(statistics).values()))["count"]
-    except (AttributeError, KeyError, StopIteration, TypeError) as error:
-        raise InputError(f"{statistics} counts no scores; {rebuild(statistics)}") from error
+def write_checksum(path: str | Path) -> None:
+    """Write the SHA-256 of a CSV beside it; whoever reads it with `read_table` compares."""
+    path = Path(path)
+    with atomic_path(_checksum_file(path)) as part:
+        part.write_text(f"{_sha256(path)}  {path.name}\n", encoding="utf-8")
 
 
 def read_json(path: str | Path) -> Any:
@@ -129,6 +122,24 @@ def write_json(path: str | Path, document: Any) -> None:
     )
     with atomic_path(path) as part:
         part.write_text(text + "\n", encoding="utf-8")
+
+
+def _compare_checksum(path: Path) -> None:
+    beside = _checksum_file(path)
+    if beside.is_file() and beside.read_text(errors="replace").split()[:1] != [_sha256(path)]:
+        raise InputError(
+            f"{path} is not what was written: {beside.name} beside it has another checksum; "
+            f"{rebuild(path)}"
+        )
+
+
+def _checksum_file(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _ends_a_line(path: Path) -> bool:

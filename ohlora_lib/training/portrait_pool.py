@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from ohlora_lib.errors import InputError, rebuild
 from ohlora_lib.portraits.parameters import (
     AGE_CUT,
     GLASS_CUT,
@@ -133,10 +134,20 @@ def draw_pool(
 
 
 def open_pool(directory: str | Path) -> PortraitPool:
-    """Memory-map a pool written by `draw_pool`."""
-    directory = Path(directory)
-    names = ("z", "images", "class_maps", "attributes")
-    return PortraitPool(*(np.load(directory / f"{name}.npy", mmap_mode="r") for name in names))
+    """Memory-map a pool written by `draw_pool`.
+
+    Raises:
+        InputError: a file of it is missing or cut off.
+    """
+    arrays = []
+    for name in ("z", "images", "class_maps", "attributes"):
+        path = Path(directory) / f"{name}.npy"
+        try:
+            arrays.append(np.load(path, mmap_mode="r"))
+        except (OSError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            raise InputError(f"{path} is no array ({reason}); {rebuild(path)}") from error
+    return PortraitPool(*arrays)
 
 
 def _with_rare_attributes(parameters: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

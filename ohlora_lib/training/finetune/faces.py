@@ -12,7 +12,7 @@ from torch import Tensor
 from ohlora_lib.errors import InputError
 from ohlora_lib.seeds import rng
 from ohlora_lib.store.shards import iter_images
-from ohlora_lib.store.tables import counted_rows, read_table
+from ohlora_lib.store.tables import read_table
 from ohlora_lib.training.finetune.options import FinetuneOptions
 
 
@@ -39,7 +39,7 @@ def read_faces(
         InputError: a column is missing, or no face has all scores.
     """
     columns = ["id", *[f"{name}_score" for name in names]]
-    table = read_table(scores_path, columns, counted_rows(scores_path)).dropna()
+    table = read_table(scores_path, columns).dropna()
     if table.empty:
         raise InputError(f"{scores_path} has no face with all of {', '.join(names)}; rerun scoring")
     ids = table["id"].to_numpy()
