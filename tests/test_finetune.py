@@ -31,6 +31,7 @@ from ohlora_lib.training.finetune.drawing import (
     content_loss,
     draw_faces,
     read_scores,
+    set_mean_w,
 )
 from ohlora_lib.training.finetune.faces import (
     correlations,
@@ -306,7 +307,7 @@ def test_weights_that_are_no_numbers_are_not_kept(tmp_path, monkeypatch, broken)
         return losses
 
     monkeypatch.setattr(target, "learn", learn_and_break)
-    with pytest.raises(FloatingPointError, match=r"a weight is not finite at step 3.*last good"):
+    with pytest.raises(FloatingPointError, match=r"a weight is not finite at step 3.*/last_good;"):
         train_finetune(target, given, options, tmp_path, seed=3)
     assert [path.name for path in tmp_path.glob("state-*")] == ["state-000000002.safetensors"]
     assert epochs(tmp_path) == ["epoch-0000"]
@@ -322,6 +323,11 @@ def test_divergence_stops_with_the_last_good_state_kept(tmp_path, monkeypatch):
     with pytest.raises(FloatingPointError, match=r"loss_scores is nan at step 3.*lower lr"):
         train_finetune(target, given, options, tmp_path, seed=3)
     assert [path.name for path in tmp_path.glob("state-*")] == ["state-000000002.safetensors"]
+    rescued = tmp_path / "last_good" / "generator.safetensors"
+    kept = load_network(rescued)
+    assert kept.label_dim == 7 and read_checkpoint(rescued).provenance["epoch"] == 0
+    run(tmp_path, steps=2)  # with other options, as the message advises: the state goes
+    assert rescued.is_file()
 
 
 def answer_checks(monkeypatch, *scores: float) -> None:
@@ -341,6 +347,41 @@ def test_training_stops_when_the_check_no_longer_improves(tmp_path, monkeypatch)
     result = train_finetune(objective(given, options), given, options, tmp_path, seed=3)
     assert result.epoch == 1 and result.check["corr_eyes"] == 0.7
     assert len(read_table(tmp_path / "log.csv")) == 4
+
+
+def test_patience_counts_by_the_check_also_where_the_last_epoch_is_kept(tmp_path, monkeypatch):
+    answer_checks(monkeypatch, 0.5, 0.7, 0.6, 0.6, 0.9)
+    given, options = material("v2", steps=50, epoch=1, patience=2, keep_best=False)
+    result = train_finetune(objective(given, options), given, options, tmp_path, seed=3)
+    assert result.epoch == 3 and result.check["corr_eyes"] == 0.6 and result.steps == 4
+
+
+def test_the_discriminator_is_of_the_same_epoch_as_the_generator(tmp_path, monkeypatch):
+    answer_checks(monkeypatch, 0.7, 0.6)
+    given, options = material("v4", steps=2, epoch=1)
+    target = objective(given, options)
+    learn, seen = target.learn, []
+
+    def watch(step: int) -> dict[str, float]:
+        seen.append({k: v.clone() for k, v in target.discriminator.state_dict().items()})
+        return learn(step)
+
+    monkeypatch.setattr(target, "learn", watch)
+    result = train_finetune(target, given, options, tmp_path, seed=3)
+    kept, last = result.networks["discriminator"].state_dict(), target.discriminator.state_dict()
+    assert result.epoch == 0
+    assert all(torch.equal(kept[key], value) for key, value in seen[1].items())
+    assert not all(torch.equal(kept[key], value) for key, value in last.items())
+
+
+def test_the_mean_of_w_is_that_of_the_generator_that_was_trained():
+    given, _ = material("v2")
+    torch.nn.init.constant_(given.generator.truncation.w_avg, 9.0)
+    set_mean_w(given.generator, seed=1)
+    z, label = torch.randn(5000, 16), torch.randn(5000, 7)
+    mean = given.generator.mapping(z, label).mean(dim=0)
+    within = 0.1 * mean.abs().max().item()
+    assert torch.allclose(given.generator.truncation.w_avg, mean, atol=within)
 
 
 def test_a_generator_that_has_not_learnt_yet_is_not_the_best(tmp_path, monkeypatch):

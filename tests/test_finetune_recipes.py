@@ -26,6 +26,7 @@ from ohlora_lib.training.finetune.versions import PUBLISHED, VERSIONS, version_o
 # Spec 0.5: what all of them have in common.
 EVERY = {
     "optimizer": "adamw",
+    "precision": "float32",
     "clip": 0.0,
     "half_life": 0.0,  # no moving average in use
     "whole_epochs": True,
@@ -116,7 +117,7 @@ SPEC = {
         "critic_lr": 1e-5,
         "schedule": "swing",
         "swing_period": 10,
-        "swing_steps": 0,
+        "swing_steps": 588,  # an epoch of 4,703 faces
         "style_mixing": 0.0,
         "fresh_noise": False,
     },
@@ -190,7 +191,7 @@ def test_corrected_step_sizes_rise_and_fall_to_nothing():
 
 
 def test_published_step_sizes_swing_as_their_schedulers_step():
-    found = rates("v3", "published", steps=60, epoch=2)  # a period of 10 epochs
+    found = rates("v3", "published", steps=60, swing_steps=2)  # a period of 10 epochs
     assert found[0] == found[1] == 1 and found[20] == pytest.approx(0) and found[40] == 1
     found = rates("v2", "published", steps=2001, epoch=75)  # of 20 groups of 50, whatever the epoch
     assert len(set(found[:50])) == 1 and found[50] < 1

@@ -49,6 +49,7 @@ class AdversarialObjective:
         if isinstance(self.discriminator, CropDiscriminator):
             self.discriminator.train(options.judge_dropout)
         self.trained = {"generator": self.generator}
+        self.beside = {"discriminator": self.discriminator}
         self.pace = nn.Module()  # holds what a resumed training must know, beside the weights
         self.pace.register_buffer("last_g", torch.tensor(math.nan, dtype=torch.float64))
         self.modules = {
@@ -99,7 +100,7 @@ class AdversarialObjective:
 
     def write(self, folder: Path, networks: dict[str, nn.Module], provenance: dict) -> None:
         """Write the discriminator; see `Objective`."""
-        save_network(folder / "discriminator.safetensors", self.discriminator, provenance)
+        save_network(folder / "discriminator.safetensors", networks["discriminator"], provenance)
 
     def _discriminator_step(self, real: Tensor, own: Tensor, step: int) -> dict[str, float]:
         options = self.options

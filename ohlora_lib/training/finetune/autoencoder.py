@@ -52,6 +52,7 @@ class AutoencoderObjective:
         self.readers = [freeze(cnn, options.judge_dropout) for cnn in material.attribute_cnns]
         self.targets = [options.labels.index(name) for name in options.targets]
         self.trained = {"generator": self.generator, "encoder": self.encoder}
+        self.beside: dict[str, nn.Module] = {}
         self.modules = dict(self.trained)
         self.told = ("loss_scores", "loss_attributes", "loss_mean", "loss_variance")
         if options.content:

@@ -62,6 +62,20 @@ def conditional_mean(generator: StyleGANGenerator, label: Tensor, samples: int) 
     return generator.mapping(*pairs).unflatten(0, (len(label), samples)).mean(dim=1)
 
 
+@torch.no_grad()
+def set_mean_w(generator: StyleGANGenerator, seed: int, samples: int = 4096) -> None:
+    """Set the mean towards which truncation draws to that of random latents under random labels.
+
+    A generator follows the mean itself only where it draws whole; here mapping and synthesis are
+    called apart, and it would keep the mean of the one it began with.
+    """
+    device = generator.truncation.w_avg.device
+    stream = torch.Generator().manual_seed(seed)
+    z = torch.randn(samples, generator.z_dim, generator=stream).to(device)
+    label = torch.randn(samples, generator.label_dim, generator=stream).to(device)
+    generator.truncation.w_avg.copy_(generator.mapping(z, label).mean(dim=0))
+
+
 def requested_labels(own: Tensor, options: FinetuneOptions) -> Tensor:
     """Return the scores to ask for: `own` [N, K] or zeros as published, else random, spread wider.
 

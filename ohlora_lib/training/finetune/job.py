@@ -15,8 +15,10 @@ from ohlora_lib.networks.stylegan_discriminator import StyleGANDiscriminator
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 from ohlora_lib.seeds import derive_seed
 from ohlora_lib.store.checkpoints import read_checkpoint
+from ohlora_lib.store.tables import write_checksum
 from ohlora_lib.training.distributed import Ranks
 from ohlora_lib.training.finetune.conditioning import conditional_generator
+from ohlora_lib.training.finetune.drawing import set_mean_w
 from ohlora_lib.training.finetune.faces import read_faces
 from ohlora_lib.training.finetune.loop import train_finetune
 from ohlora_lib.training.finetune.objective import Material, Objective
@@ -97,6 +99,7 @@ def finetune(
     trained = train_finetune(objective, material, options, state, stream, code)
     if not ranks.first:
         return
+    set_mean_w(trained.networks["generator"], derive_seed(stream, "mean w"))
     folder = Path(folder)
     provenance = {
         "name": name,
@@ -118,6 +121,7 @@ def finetune(
     shutil.rmtree(samples, ignore_errors=True)
     shutil.copytree(Path(state) / "samples", samples)
     shutil.copyfile(Path(state) / "log.csv", folder / "train_log.csv")
+    write_checksum(folder / "train_log.csv")
     save_network(folder / "generator.safetensors", trained.networks["generator"], provenance)
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from ohlora_lib.networks import save_network
 from ohlora_lib.networks.pixels import to_float, to_uint8
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.seeds import derive_seed, rng
@@ -29,13 +30,14 @@ SAMPLED_LATENTS = 6
 SAMPLED = ((0, 0, 0), (-1.8, 0, 0), (1.8, 0, 0), (0, -1.2, 0), (0, 1.6, 0), (0, 0, -2), (0, 0, 2))
 WARM = 0.05  # share of the steps over which the cosine schedule first rises
 DIVERGED = 1e4  # a loss beyond it is as bad as NaN
+RESCUED = "last_good"  # folder beside the state, of networks that open like any other
 
 
 @dataclass
 class Trained:
     """What a fine-tune ends with."""
 
-    networks: dict[str, nn.Module]  # in eval mode: generator, and for the autoencoder encoder
+    networks: dict[str, nn.Module]  # in eval mode: generator, and discriminator or encoder
     epoch: int  # the one they are from
     check: dict[str, float]  # its protocol check
     steps: int  # done, by which `patience` or the budget of steps ended the training
@@ -65,19 +67,20 @@ def train_finetune(
 
     Raises:
         FloatingPointError: a loss is not finite or beyond 10,000, or a weight is not finite; the
-            last good state is kept.
+            networks of the best check are then in `last_good/`.
         InputError: another process trains in the same directory.
     """
     state_directory = Path(state_directory)
     checker = copy.deepcopy(material.property_cnn).eval().requires_grad_(False)
     averages = {
-        name: MovingAverage(network, options.half_life or 1e-6)
+        name: MovingAverage(network, options.half_life)
         for name, network in objective.trained.items()
     }
-    best = {name: copy.deepcopy(average.module) for name, average in averages.items()}
+    shown = {name: average.module for name, average in averages.items()}
+    best = _Best({**shown, **objective.beside}, options.keep_best)
     modules = dict(objective.modules)
-    modules |= {f"average_{name}": average.module for name, average in averages.items()}
-    modules |= {f"best_{name}": network for name, network in best.items()}
+    modules |= {f"average_{name}": network for name, network in shown.items()}
+    modules |= {f"best_{name}": network for name, network in best.networks.items()}
     settings = {
         **asdict(options),
         "seed": seed,
@@ -90,7 +93,7 @@ def train_finetune(
         state = TrainingState(state_directory, settings, modules, optimizers)
         rates = _rates(optimizers)
         first, info = state.restore()
-        info = info or {"best": None, "epoch": -1, "since": 0, "check": {}}
+        best.info |= info
         if ranks.first:
             if not first:
                 state.clear()  # without its log and samples, another training could not go on
@@ -100,13 +103,13 @@ def train_finetune(
         sums: dict[str, list[float]] = {}
         done = first
         for step in range(first, options.steps):
-            if options.patience and info["since"] >= options.patience:
+            if options.patience and best.info["since"] >= options.patience:
                 break
             torch.manual_seed(derive_seed(seed, "step", step))
             _set_rates(optimizers, rates, _rate(step, options))
             for name, value in objective.learn(step).items():
                 if not np.isfinite(value) or value > DIVERGED:
-                    raise _diverged(f"{name} is {value}", step, state_directory)
+                    raise best.rescued(f"{name} is {value}", step, state_directory, ranks.first)
                 sums.setdefault(name, []).append(value)
             for name, average in averages.items():
                 average.update(objective.trained[name], options.batch)
@@ -120,17 +123,8 @@ def train_finetune(
             check = protocol_check(generator, checker, latents[:CHECKED_LATENTS], options)
             check = ranks.agree(check)
             if not (_finite(modules) and np.isfinite(list(check.values())).all()):
-                raise _diverged("a weight is not finite", step, state_directory)
-            score = min(check[f"corr_{name}"] for name in CONTROLLED)
-            better = info["best"] is None or score > info["best"] or not options.keep_best
-            info["since"] = 0 if better else info["since"] + 1
-            if better:
-                # in the warm-up the generator is still the one it began with, so any later one is
-                # better: a parent that obeys would else be kept as it is
-                best_score = score if done > options.warmup else None
-                info |= {"best": best_score, "epoch": epoch, "check": check}
-                for name, network in best.items():
-                    network.load_state_dict(averages[name].module.state_dict())
+                raise best.rescued("a weight is not finite", step, state_directory, ranks.first)
+            best.offer(epoch, check, learnt=done > options.warmup)
             means = {
                 key: float(np.mean(sums[key])) if key in sums else "" for key in objective.told
             }
@@ -142,10 +136,57 @@ def train_finetune(
             print(f"epoch {epoch:3d}    step {done:5d}    {told}", flush=True)
             sample = sample_grid(generator, latents[:SAMPLED_LATENTS], options)
             write_picture(state_directory / "samples" / f"epoch-{epoch:04d}.png", sample)
-            state.save(done, info)
+            state.save(done, best.info)
         progress.close()
-    networks = {name: network.eval() for name, network in best.items()}
-    return Trained(networks, info["epoch"], info["check"], done)
+    networks = {name: network.eval() for name, network in best.networks.items()}
+    return Trained(networks, best.info["epoch"], best.info["check"], done)
+
+
+class _Best:
+    """The networks at the best protocol check so far (at the last, unless `keep_best`).
+
+    Attributes:
+        networks: copies, by name.
+        info: what a resumed training must know: the best score, the epoch and check that the
+            networks are from, and how many checks `since` the best score were no better.
+    """
+
+    def __init__(self, networks: dict[str, nn.Module], keep_best: bool) -> None:
+        self.sources = networks
+        self.networks = {name: copy.deepcopy(network) for name, network in networks.items()}
+        self.keep_best = keep_best
+        self.info = {"best": None, "epoch": -1, "since": 0, "check": {}}
+
+    def offer(self, epoch: int, check: dict[str, float], learnt: bool) -> None:
+        """Keep the networks as they are now, if their check is better.
+
+        In the warm-up (not `learnt`) the generator is still the one it began with, so any later one
+        is better: a parent that obeys would else be kept as it is.
+        """
+        score, best = min(check[f"corr_{name}"] for name in CONTROLLED), self.info["best"]
+        better = best is None or score > best
+        self.info["since"] = 0 if better else self.info["since"] + 1
+        if better:
+            self.info["best"] = score if learnt else None
+        if better or not self.keep_best:
+            self.info |= {"epoch": epoch, "check": check}
+            for name, network in self.networks.items():
+                network.load_state_dict(self.sources[name].state_dict())
+
+    def rescued(self, what: str, step: int, directory: Path, write: bool) -> FloatingPointError:
+        """Return the error of a training that diverged, once what it had learnt is written.
+
+        The state goes when the training begins anew with other options; these files stay.
+        """
+        told = f"{what} at step {step}: the training diverged; "
+        if self.info["epoch"] >= 0:
+            folder = directory / RESCUED
+            for name, network in self.networks.items() if write else ():
+                save_network(folder / f"{name}.safetensors", network, dict(self.info))
+            told += f"its networks after epoch {self.info['epoch']} are in {folder}; "
+        return FloatingPointError(
+            f"{told}lower lr or critic_lr of this version, with which it begins anew"
+        )
 
 
 @torch.inference_mode()
@@ -234,20 +275,13 @@ def _finite(modules: dict[str, nn.Module]) -> bool:
     )
 
 
-def _diverged(what: str, step: int, state_directory: Path) -> FloatingPointError:
-    return FloatingPointError(
-        f"{what} at step {step}: the training diverged; the last good state is in "
-        f"{state_directory}; lower lr or critic_lr of this version"
-    )
-
-
 def _rate(step: int, options: FinetuneOptions) -> float:
     """Return the factor of all step sizes at a step."""
     if options.schedule == "cosine":
         rise = (step + 1) / (WARM * options.steps)
         return min(rise, 0.5 * (1 + np.cos(np.pi * step / options.steps)))
     if options.schedule == "swing":
-        group = step // (options.swing_steps or options.epoch)
+        group = step // options.swing_steps
         return 0.5 * (1 + np.cos(np.pi * group / options.swing_period))
     return 1.0
 

@@ -49,6 +49,7 @@ class Objective(Protocol):
     """A loss and what it trains."""
 
     trained: dict[str, nn.Module]  # averaged over the training and kept at their best
+    beside: dict[str, nn.Module]  # kept as they are when those are at their best
     modules: dict[str, nn.Module]  # all that the resumable state must hold
     optimizers: dict[str, torch.optim.Optimizer]
     told: tuple[str, ...]  # names of what `learn` may return: the columns of the log
@@ -61,7 +62,7 @@ class Objective(Protocol):
         ...
 
     def write(self, folder: Path, networks: dict[str, nn.Module], provenance: dict) -> None:
-        """Write what the training made beside the generator, given the `trained` at their best."""
+        """Write what the training made beside the generator, given the networks at their best."""
         ...
 
 

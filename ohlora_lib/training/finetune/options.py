@@ -42,7 +42,7 @@ class FinetuneOptions:
     critic_beta: float = 0.0  # momentum (beta 1) of a discriminator's Adam; StyleGAN has none
     schedule: str = "cosine"  # constant, cosine (rises, then to 0) or swing (down, up, down ...)
     swing_period: int = 10  # groups of steps until swing reaches 0; in as many it is up again
-    swing_steps: int = 0  # steps of such a group, which share a step size; 0: those of an epoch
+    swing_steps: int = 50  # steps of such a group, which share a step size
     clip: float = 0.0  # largest gradient norm of each network that is trained; 0: no clipping
     precision: str = "auto"  # bfloat16 where a network draws or judges: auto on CUDA; or float32
     # pictures

@@ -40,6 +40,7 @@ class ScoreObjective:
         self.judge = freeze(material.property_cnn, options.judge_dropout)
         self.targets = [options.labels.index(name) for name in options.targets]
         self.trained = {"generator": self.generator}
+        self.beside: dict[str, nn.Module] = {}
         self.modules = {"generator": self.generator}
         self.optimizers = {"generator": generator_optimizer(self.generator, options)}
         if options.judge_trainable:

@@ -16,6 +16,7 @@ _PUBLISHED = {
     "half_life": 0.0,
     "optimizer": "adamw",
     "lr": 1e-4,
+    "precision": "float32",
     "lr_by_multiplier": False,
     "critic_lr": 1e-4,
     "schedule": "constant",
@@ -110,6 +111,7 @@ _JUDGED |= {"lr": 1e-5, "critic_lr": 1e-5, "schedule": "swing"}
 _JUDGED |= {"swing_period": 20, "swing_steps": 50}
 _VAE = {**_PUBLISHED, "batch": 8, "content": 0.0, "swap_labels": 0.0}
 _VAE |= {"critic_lr": 1e-5, "schedule": "swing"}
+_VAE |= {"swing_period": 10, "swing_steps": 588}  # an epoch of the published 4,703 faces
 
 PUBLISHED = {
     "v1": replace(_V1, **{**_LAST, "scores": "v1"}),
