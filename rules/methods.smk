@@ -463,10 +463,12 @@ def leaderboard_sources(wildcards):
         }
         if reads_faces():
             found[name]["faces"] = face_summary(name)
+        if "version" in settings:
+            made_as = settings["kind"] if family == "reference" else family
+            found[name]["published_as"] = f"{made_as}_{settings['version']}"
         if family == "finetune":
             found[name] |= training_facts(key)
         elif family == "reference":
-            found[name]["published_as"] = f"{settings['kind']}_{settings['version']}"
             switched = any(settings["as_published"].values())
             found[name]["recipe"] = "reference, as published" if switched else "reference"
         else:

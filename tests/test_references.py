@@ -260,9 +260,9 @@ def test_dropout_in_the_judge_changes_scores_and_follows_its_seed(tmp_path):
 
 
 def test_published_figures_stand_beside_a_reference_of_any_name():
-    names = ("reference_mine", "finetune_v1")
-    summaries = {(name, "cnn"): summary(name, "cnn", 0.5, 0.96) for name in names}
-    methods = {names[0]: Method("reference", published_as="vectorfind_v8"), names[1]: Method()}
+    published_as = {"reference_mine": "vectorfind_v8", "finetune_v1": "finetune_v1"}
+    summaries = {(name, "cnn"): summary(name, "cnn", 0.5, 0.96) for name in published_as}
+    methods = {name: Method(published_as=each) for name, each in published_as.items()}
     table = leaderboard(summaries, methods).set_index("method")
     assert table.loc["reference_mine", "published_corr_eyes"] == 0.8744
     assert np.isnan(table.loc["reference_mine", "train_seconds"])

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ohlora_lib.errors import InputError
+from ohlora_lib.errors import InputError, rebuild
 from ohlora_lib.reporting import published
 from ohlora_lib.reporting.leaderboard_columns import COLUMNS, read_figures, read_intervals
 from ohlora_lib.reporting.leaderboard_page import render
 from ohlora_lib.reporting.theme import number
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.store.atomic import atomic_path
-from ohlora_lib.store.tables import REBUILD, read_json, read_table, write_table
+from ohlora_lib.store.tables import read_json, read_table, write_table
 
 GOOD_ENOUGH = 0.9  # share of good pictures, of the filtered set's, that a method must keep
 VARIED = 0.01  # recall of the filtered set below which a method draws the same few faces
@@ -42,7 +42,7 @@ class Method:
         patience: checks without a better one that end it before; 0: none do.
         note: a sentence about it for the page.
         faces: summary.json of the judge `facexformer`, if it has seen the method.
-        published_as: the method whose published figures stand beside; empty for its own name.
+        published_as: family and version, such as finetune_v3, whose published figures stand beside.
     """
 
     recipe: str = ""
@@ -138,7 +138,7 @@ def leaderboard(
     """
     rows = []
     for (name, judge), summary in summaries.items():
-        theirs = published.control(methods[name].published_as or name)
+        theirs = published.control(methods[name].published_as)
         row = {
             "method": name,
             "recipe": methods[name].recipe,
@@ -234,4 +234,4 @@ def _check(summary: dict, path: Path) -> None:
         for name in CONTROLLED:
             summary["grid50"]["correlation"][name]["mean"]
     except (KeyError, TypeError):
-        raise InputError(f"{path} lacks the correlations of grid50; {REBUILD}") from None
+        raise InputError(f"{path} lacks the correlations of grid50; {rebuild(path)}") from None

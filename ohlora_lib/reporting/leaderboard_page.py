@@ -247,8 +247,10 @@ def _key(value: float, better: str) -> float | None:
 
 
 def _legend(table: pd.DataFrame) -> str:
-    protocols = table.drop_duplicates("method").set_index("method")["published_protocol"]
-    notes = [f"<li>{escape(name)}: {escape(text)}</li>" for name, text in protocols.items() if text]
+    protocols = table.drop_duplicates("method").groupby("published_protocol", sort=False)["method"]
+    notes = [
+        f"<li>{escape(', '.join(names))}: {escape(text)}</li>" for text, names in protocols if text
+    ]
     published = (
         f"<p>Protocols of the published figures:</p><ul>{''.join(notes)}</ul>" if notes else ""
     )
@@ -256,7 +258,8 @@ def _legend(table: pd.DataFrame) -> str:
 <b>Correlation</b> and <b>mean error</b> (in standard deviations of the population’s scores) are of
 requested and measured values. <b>Latents that pass</b>: v3 gates are correlations of at least
 0.77, 0.85, 0.82 and mean errors of at most 1.0, 0.6, 1.4 for eyes, mouth, pose; v8 gates are
-correlations of at least 0.92, 0.88, 0.88. <b>Slope</b>: measured change per unit requested, one
+correlations of at least 0.92, 0.88, 0.88. <b>Five levels of all</b>: every combination of five
+levels of the three, asked of the first few latents. <b>Slope</b>: measured change per unit requested, one
 property at a time; 1 is right; <b>within ±1.5</b>: mean error of the levels from −1.5 to 1.5.
 <b>Leakage</b>: how far the other properties move per unit
 requested; <b>at slope 1</b>: per unit reached. <b>Flips</b>: how often gender, age or

@@ -100,6 +100,5 @@ CONTROL |= {
 
 
 def control(method: str) -> dict[str, float | str]:
-    """Return what was published of a method, also of its variants such as finetune_v3_published."""
-    names = [name for name in CONTROL if method == name or method.startswith(f"{name}_")]
-    return CONTROL[max(names, key=len)] if names else {}
+    """Return what was published of a method, by family and version; nothing of our own."""
+    return CONTROL.get(method, {})
