@@ -274,6 +274,29 @@ def test_a_resumed_log_drops_the_rows_after_the_restored_step(tmp_path):
     assert rows_of(path) == [{"step": "1", "other": "x"}]
 
 
+@pytest.mark.parametrize(
+    "torn", ["2,30", "2", "2,300,0.1", "2,", ",,", "2,3e2,0.5\r\n", "2,300\r\n"]
+)
+def test_a_row_that_a_full_disk_cut_short_is_dropped(tmp_path, torn):
+    path = tmp_path / "log.csv"
+    log = CsvLog(path, 0)
+    log.add(epoch=0, step=100, loss=0.25)
+    log.add(epoch=1, step=200, loss=0.125)
+    whole = path.read_bytes()
+    with path.open("a", newline="") as file:
+        file.write(torn)
+    CsvLog(path, 300)
+    assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize("torn", ["", "epoch,st", "epoch,step,loss", "epoch,step,loss\r\n0,1"])
+def test_a_log_that_a_full_disk_cut_short_at_once_begins_anew(tmp_path, torn):
+    path = tmp_path / "log.csv"
+    path.write_text(torn, newline="")
+    CsvLog(path, 100).add(epoch=1, step=200, loss=0.5)
+    assert rows_of(path) == [{"epoch": "1", "step": "200", "loss": "0.5"}]
+
+
 def test_the_moving_average_halves_in_its_half_life():
     module = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
     average = MovingAverage(module, half_life=100)
