@@ -1,5 +1,4 @@
 # Helpers for all stages: the checked configuration, code digests, paths and wildcards.
-import fcntl
 import hashlib
 import os
 import re
@@ -20,6 +19,7 @@ from ohlora_lib.scores import ALGORITHMS, PROPERTIES
 from ohlora_lib.weights.entries import FOLDER
 from ohlora_lib.weights.registry import find_part, load_registry
 from ohlora_lib.store.layout import shard_bounds, shard_name
+from ohlora_lib.store.lock import take_lock
 
 
 def check_config():
@@ -59,13 +59,8 @@ def lock_run():
     """
     folder = Path(result(""))
     folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)  # never closed
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if take_lock(folder / ".lock") is None:  # else it is never closed
         sys.exit(f"error: another run of snakemake works in {folder}; wait for it or end it")
-    except OSError:
-        print(f"{folder} is on a file system without locks: start no second run in it")
 
 
 def remove_unfinished():
