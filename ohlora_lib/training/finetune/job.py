@@ -1,5 +1,6 @@
 """One fine-tune from files to files: what the rules of rules/finetune.smk call."""
 
+import contextlib
 import importlib
 import shutil
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from ohlora_lib.training.finetune.faces import read_faces
 from ohlora_lib.training.finetune.loop import train_finetune
 from ohlora_lib.training.finetune.objective import Material, Objective
 from ohlora_lib.training.finetune.options import FinetuneOptions, check_processes
+from ohlora_lib.training.state import locked
 
 # Imported only when needed, so that a job's code digest covers its own objective and no other.
 OBJECTIVES = {
@@ -71,6 +73,7 @@ def finetune(
 
     Raises:
         ValueError: torchrun started more processes than these options allow.
+        InputError: another process trains with the same state.
     """
     ranks = Ranks(device)
     check_processes(options, ranks.number)
@@ -94,31 +97,33 @@ def finetune(
     cnns = [load_network(path, AttributeCNN.kind) for path in attribute_cnns]
     material.attribute_cnns = [cnn.to(device) for cnn in cnns]
     objective = make_objective(material, options, stream)
-    trained = train_finetune(objective, material, options, state, stream, code)
-    if not ranks.first:
-        return
-    folder = Path(folder)
-    provenance = {
-        "name": name,
-        "recipe": recipe,
-        "options": asdict(options),
-        "labels": list(options.labels),
-        "conditional_truncation": None,
-        "epoch": trained.epoch,
-        "check": trained.check,
-        "steps": trained.steps,
-        "stopped_early": trained.steps < options.steps,
-        "seed": seed,
-    }
-    if options.truncation_psi != 1:
-        # 1,000 latents as published, whatever the training made do with
-        provenance["conditional_truncation"] = {"psi": options.truncation_psi, "samples": 1000}
-    objective.write(folder, trained.networks, provenance)
-    samples = folder / "samples"
-    shutil.rmtree(samples, ignore_errors=True)
-    shutil.copytree(Path(state) / "samples", samples)
-    shutil.copyfile(Path(state) / "log.csv", folder / "train_log.csv")
-    save_network(folder / "generator.safetensors", trained.networks["generator"], provenance)
+    with locked(state) if ranks.first else contextlib.nullcontext():
+        ranks.agree(None)  # none of the others reads a state before the folder is ours
+        trained = train_finetune(objective, material, options, state, stream, code)
+        if not ranks.first:
+            return
+        folder = Path(folder)
+        provenance = {
+            "name": name,
+            "recipe": recipe,
+            "options": asdict(options),
+            "labels": list(options.labels),
+            "conditional_truncation": None,
+            "epoch": trained.epoch,
+            "check": trained.check,
+            "steps": trained.steps,
+            "stopped_early": trained.steps < options.steps,
+            "seed": seed,
+        }
+        if options.truncation_psi != 1:
+            # 1,000 latents as published, whatever the training made do with
+            provenance["conditional_truncation"] = {"psi": options.truncation_psi, "samples": 1000}
+        objective.write(folder, trained.networks, provenance)
+        samples = folder / "samples"
+        shutil.rmtree(samples, ignore_errors=True)
+        shutil.copytree(Path(state) / "samples", samples)
+        shutil.copyfile(Path(state) / "log.csv", folder / "train_log.csv")
+        save_network(folder / "generator.safetensors", trained.networks["generator"], provenance)
 
 
 def make_objective(material: Material, options: FinetuneOptions, seed: int) -> Objective:
