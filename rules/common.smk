@@ -14,6 +14,7 @@ from ohlora_lib.control.configured import method_problems
 from ohlora_lib.digest import code_digest as library_digest
 from ohlora_lib.digest import keep_parsed, load_parsed, source_digest
 from ohlora_lib.errors import InputError
+from ohlora_lib.gpus import count_gpus
 from ohlora_lib.provenance import commit, environment
 from ohlora_lib.scores import ALGORITHMS, PROPERTIES
 from ohlora_lib.weights.entries import FOLDER
@@ -50,6 +51,20 @@ def drop_default_rate_limit():
     limit = workflow.scheduling_settings.max_jobs_per_timespan
     if limit and limit.max_jobs == 100 and limit.timespan == 1:
         workflow.scheduler.job_rate_limiter = None
+
+
+def count_cards():
+    """Tell Snakemake how many GPUs this machine has, where jobs run here and nobody has said it.
+
+    More jobs would wait for a card with their cores held. Never less than one job asks for: Snakemake
+    would cut that down, and a training would not know of it.
+    """
+    local = workflow.is_main_process and workflow.global_resources["_nodes"].value is None
+    cards = count_gpus() if local and "gpu" not in workflow.global_resources else 0
+    if cards:
+        asking = [*FINETUNES.values(), config["property_cnn"], config["hairstyle_cnn"]]
+        most = max(cards, *(settings["gpus"] for settings in asking))
+        workflow.register_resource("gpu", most)
 
 
 def lock_run():

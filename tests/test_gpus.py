@@ -9,6 +9,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
+from project import copy_project, said, snakemake
 
 from ohlora_lib import gpus
 from ohlora_lib.errors import InputError
@@ -225,3 +226,21 @@ def test_a_folder_that_cannot_be_used_is_named(machine, monkeypatch):
     monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(InputError, match=r"\(Permission denied: .*/choosing.lock\)"):
         gpus.take_gpus(1)
+
+
+@pytest.mark.slow
+def test_a_run_starts_no_more_gpu_jobs_than_there_are_cards(machine, tmp_path, monkeypatch):
+    folder = copy_project(tmp_path / "project")
+    with (folder / "Snakefile").open("a") as file:
+        file.write("\n\nprint('cards:', workflow.global_resources.args)\n")
+
+    def cards(*arguments: str, overlay: dict | None = None) -> str:
+        run = snakemake(folder, "--dry-run", *arguments, overlay=overlay)
+        assert run.returncode == 0, said(run)
+        return next(line for line in said(run).splitlines() if line.startswith("cards:"))
+
+    assert "'gpu=2'" in cards()
+    assert "'gpu=1'" in cards("--resources", "gpu=1")  # as the user says
+    assert "'gpu=4'" in cards(overlay={"finetune": {"v1": {"gpus": 4}}})  # it takes both cards
+    monkeypatch.setenv(gpus.VISIBLE, "")
+    assert "gpu=" not in cards()
