@@ -31,6 +31,7 @@ include: "rules/pretrain.smk"
 
 
 track_scripts()
+count_cards()
 
 
 onstart:

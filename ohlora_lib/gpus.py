@@ -3,76 +3,103 @@
 Snakemake counts GPUs (`resources: gpu=1`) but does not say which one a job has.
 """
 
-import contextlib
-import fcntl
+import itertools
+import math
 import os
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 
+from ohlora_lib.errors import InputError
+from ohlora_lib.store.lock import take_lock
+
 VISIBLE = "CUDA_VISIBLE_DEVICES"
-LOCKS = Path(tempfile.gettempdir()) / "ohlora-gpus"  # one folder per machine, for all its users
+PLACE = "OHLORA_GPU_LOCKS"  # names another folder than LOCKS
+LOCKS = Path("/tmp/ohlora-gpus")  # one folder per machine, for all its users, whatever their TMPDIR
 POLL = 0.5  # seconds between looks for a free card
 
-_held: list[int] = []  # file descriptors; the locks go when the process ends, however it ends
+# what schedulers call the job: SLURM, PBS, LSF, Grid Engine, HTCondor, Flux
+JOBS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID", "_CONDOR_SLOT", "FLUX_JOB_ID")
 
 
-def count_gpus() -> int:
-    """Return the number of NVIDIA cards, without waking CUDA; 0 without a driver."""
+def visible_gpus() -> list[str]:
+    """Return the NVIDIA cards that this process may use, without waking CUDA.
+
+    They are named as in CUDA_VISIBLE_DEVICES, which chooses among them where it is set: by their
+    numbers or by identifiers such as "GPU-8932f937", up to the first name of no card. Without a
+    driver there are none.
+    """
     try:
         listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
-        return 0
-    return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
+        return []
+    count = sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
+    cards = [str(number) for number in range(count)]
+    if VISIBLE not in os.environ:
+        return cards
+    names = [name.strip() for name in os.environ[VISIBLE].split(",")]
+    known = itertools.takewhile(lambda name: name in cards or name[:4] in ("GPU-", "MIG-"), names)
+    return list(dict.fromkeys(known)) if cards else []
 
 
-def take_gpus(number: int, folder: Path = LOCKS) -> None:
+def count_gpus() -> int:
+    """Return the number of cards that this process may use."""
+    return len(visible_gpus())
+
+
+def take_gpus(number: int, folder: Path | None = None) -> None:
     """Take cards for as long as this process lives and show CUDA no others; waits for free ones.
 
-    Call it before torch asks for a GPU. Nothing is taken where a scheduler has chosen already (it
-    sets CUDA_VISIBLE_DEVICES), nor where there is no card. Fewer than `number` are taken where the
-    machine has no more.
+    Call it before torch asks for a GPU. They are taken among those that CUDA_VISIBLE_DEVICES lists.
+    Nothing is taken where a scheduler has listed no more than `number`, nor where there is no card.
+    Fewer than `number` are taken where there are no more.
 
     Args:
         number: cards wanted; 0 for none.
-        folder: of the lock files.
+        folder: of the lock files; by default what OHLORA_GPU_LOCKS names, or `LOCKS`.
+
+    Raises:
+        InputError: the folder cannot be used.
     """
-    if number < 1 or VISIBLE in os.environ:
+    cards = visible_gpus() if number > 0 else []
+    # a scheduler's numbers may be a job's own: two jobs' card 0 are two cards
+    job = next((f"{os.environ[name]}-" for name in JOBS if name in os.environ), "")
+    job = job if VISIBLE in os.environ else ""
+    if not cards or (job and len(cards) <= number):
         return
-    cards = count_gpus()
-    number = min(number, cards)
-    if not number:
-        return
-    with contextlib.suppress(FileExistsError):
-        folder.mkdir(parents=True)
-        folder.chmod(0o777)  # another user's jobs wait for the same cards
-    # one job at a time chooses, or two that want two cards each could hold one each for ever
-    choosing = _open(folder / "choosing.lock")
-    fcntl.flock(choosing, fcntl.LOCK_EX)
-    chosen: list[int] = []
-    while len(chosen) < number:
-        for card in set(range(cards)) - set(chosen):
-            if len(chosen) < number and _lock(folder / f"{card}.lock"):
-                chosen.append(card)
-        if len(chosen) < number:
-            time.sleep(POLL)
-    os.close(choosing)
-    os.environ[VISIBLE] = ",".join(map(str, sorted(chosen)))
-
-
-def _lock(path: Path) -> bool:
-    handle = _open(path)
+    folder = folder or Path(os.environ.get(PLACE) or LOCKS)
+    files = {card: folder / f"{job}{card}.lock".replace("/", "-") for card in cards}
+    mask = os.umask(0)  # another user's jobs wait for the same cards
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        return False
-    os.set_inheritable(handle, True)  # torchrun replaces this process and keeps the card
-    _held.append(handle)
-    return True
+        folder.mkdir(mode=0o1777, exist_ok=True)
+        chosen = _choose(files, min(number, len(cards)), folder / "choosing.lock")
+    except (PermissionError, FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(
+            f"{folder}, where jobs lock GPUs, cannot be used ({error.strerror}: {error.filename}); "
+            f"let all users of this machine write there (chmod 1777), or set {PLACE} to another "
+            "folder, the same for all"
+        ) from error
+    finally:
+        os.umask(mask)
+    os.environ[VISIBLE] = ",".join(chosen)
 
 
-def _open(path: Path) -> int:
-    # for reading only, which suffices for a lock and is allowed on another user's file
-    return os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
+def _choose(files: dict[str, Path], number: int, choosing: Path) -> list[str]:
+    """Lock the files of some cards, all at once, and return these."""
+    while True:
+        # one job at a time, or of two that want two cards each could get one, again and again
+        turn = take_lock(choosing, wait=math.inf)
+        locks: dict[str, int] = {}
+        for card, file in files.items():
+            lock = take_lock(file) if len(locks) < number else None
+            if lock is not None:
+                locks[card] = lock
+        os.close(turn)
+        if len(locks) == number:
+            break
+        for lock in locks.values():
+            os.close(lock)
+        time.sleep(POLL)
+    for lock in locks.values():  # never closed
+        os.set_inheritable(lock, True)  # torchrun replaces this process and keeps the card
+    return list(locks)

@@ -2,14 +2,20 @@
 
 import ctypes
 import errno
+import functools
 import gc
+import math
 import os
+import signal
 import sys
+import time
+import traceback
 from pathlib import Path
 from types import TracebackType
 
 from ohlora_lib.errors import InputError
 from ohlora_lib.gpus import count_gpus, take_gpus
+from ohlora_lib.store.lock import take_lock
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -28,6 +34,9 @@ KEPT = {-1: 2**31 - 1, -3: 2**30}  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
 OBJECTS = 100_000
 
 RANK = "RANK"  # set by torchrun in each of the processes that it starts
+LAUNCHER = "OHLORA_LAUNCHER"  # set by us, in the same: the number of torchrun's process
+PR_SET_PDEATHSIG = 1  # prctl(2)
+GRACE = 2  # seconds; torchrun looks ten times a second whether one of its processes has failed
 
 
 def start_job(log: str | Path, threads: int = 1, gpus: int = 0) -> None:
@@ -44,7 +53,9 @@ def start_job(log: str | Path, threads: int = 1, gpus: int = 0) -> None:
         threads: cores this job may use.
         gpus: cards it asks for; see `gpus.take_gpus`.
     """
-    sys.excepthook = _report
+    if RANK in os.environ:
+        _end_with_launcher()
+    sys.excepthook = functools.partial(_report, Path(log))
     keep_memory()
     gc.set_threshold(OBJECTS)
     if RANK in os.environ:
@@ -71,18 +82,30 @@ def share_training(gpus: int, cores: int) -> None:
     bits.
 
     Args:
-        gpus: processes that train one network together, see `training.distributed`.
+        gpus: processes that train one network together, see `training.distributed`; a divisor of it
+            where the job has fewer cards, which the log then says.
         cores: the same, on a machine without cards.
     """
     if RANK in os.environ:
         return
-    processes = gpus if count_gpus() else cores
+    cards, processes = count_gpus(), cores
+    if cards:
+        processes = max(number for number in range(1, cards + 1) if gpus % number == 0)
+        if processes < gpus:
+            print(
+                f"{processes} instead of {gpus} processes, as there are {cards} cards to use: "
+                "the result differs in its last bits"
+            )
     if processes == 1:
         return
     for name in THREAD_VARIABLES:
         os.environ[name] = "1"
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    os.execv(sys.executable, [*torchrun, f"--nproc-per-node={processes}", sys.argv[0]])
+    os.environ[LAUNCHER] = str(os.getpid())
+    # the library of this checkout, also where it is not installed
+    paths = [str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    os.environ["PYTHONPATH"] = os.pathsep.join(paths)
+    launch = [sys.executable, "-m", "ohlora_lib.training.launch", str(processes), sys.argv[0]]
+    os.execv(sys.executable, launch)
 
 
 def keep_memory() -> None:
@@ -97,11 +120,37 @@ def keep_memory() -> None:
             mallopt(parameter, most)
 
 
-def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+def _end_with_launcher() -> None:
+    """Have the kernel kill this process when torchrun's dies, whatever kills that one (Linux).
+
+    torchrun puts its processes into sessions of their own, which no signal to the job reaches.
+    """
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    if prctl is None or LAUNCHER not in os.environ:
+        return
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != int(os.environ[LAUNCHER]):  # it has died already
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _report(
+    log: Path, kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
     if isinstance(error, InputError):
-        print(f"error: {error}", file=sys.stderr)
+        text = f"error: {error}\n"
     elif isinstance(error, OSError) and error.errno in DISK:
         place = f" ({error.filename})" if error.filename else ""
-        print(f"error: {DISK[error.errno]}{place} and run snakemake again", file=sys.stderr)
+        text = f"error: {DISK[error.errno]}{place} and run snakemake again\n"
     else:
-        sys.__excepthook__(kind, error, trace)
+        text = "".join(traceback.format_exception(kind, error, trace))
+        if RANK in os.environ:
+            # another process's end may be the cause, which it has told: torchrun then ends this one
+            time.sleep(GRACE)
+    if RANK not in os.environ:
+        sys.stderr.write(text)
+        return
+    lock = take_lock(log, wait=math.inf)
+    if text not in log.read_text(encoding="utf-8", errors="replace"):  # all may meet the same
+        # torch's own hook, which calls this one, has sys.stderr wait
+        print(text, end="", file=sys.__stderr__, flush=True)
+    os.close(lock)

@@ -1,5 +1,4 @@
 # Helpers for all stages: the checked configuration, code digests, paths and wildcards.
-import fcntl
 import hashlib
 import os
 import re
@@ -15,11 +14,13 @@ from ohlora_lib.control.configured import method_problems
 from ohlora_lib.digest import code_digest as library_digest
 from ohlora_lib.digest import keep_parsed, load_parsed, source_digest
 from ohlora_lib.errors import InputError
+from ohlora_lib.gpus import count_gpus
 from ohlora_lib.provenance import commit, environment
 from ohlora_lib.scores import ALGORITHMS, PROPERTIES
 from ohlora_lib.weights.entries import FOLDER
 from ohlora_lib.weights.registry import find_part, load_registry
 from ohlora_lib.store.layout import shard_bounds, shard_name
+from ohlora_lib.store.lock import take_lock
 
 
 def check_config():
@@ -52,6 +53,20 @@ def drop_default_rate_limit():
         workflow.scheduler.job_rate_limiter = None
 
 
+def count_cards():
+    """Tell Snakemake how many GPUs this machine has, where jobs run here and nobody has said it.
+
+    More jobs would wait for a card with their cores held. Never less than one job asks for: Snakemake
+    would cut that down, and a training would not know of it.
+    """
+    local = workflow.is_main_process and workflow.global_resources["_nodes"].value is None
+    cards = count_gpus() if local and "gpu" not in workflow.global_resources else 0
+    if cards:
+        asking = [*FINETUNES.values(), config["property_cnn"], config["hairstyle_cnn"]]
+        most = max(cards, *(settings["gpus"] for settings in asking))
+        workflow.register_resource("gpu", most)
+
+
 def lock_run():
     """Stop where another run works in the same folder, in one sentence; ours is locked till we end.
 
@@ -59,13 +74,8 @@ def lock_run():
     """
     folder = Path(result(""))
     folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)  # never closed
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if take_lock(folder / ".lock") is None:  # else it is never closed
         sys.exit(f"error: another run of snakemake works in {folder}; wait for it or end it")
-    except OSError:
-        print(f"{folder} is on a file system without locks: start no second run in it")
 
 
 def remove_unfinished():

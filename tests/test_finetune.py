@@ -20,8 +20,10 @@ from ohlora_lib.networks.stylegan_discriminator import StyleGANDiscriminator
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.store.checkpoints import read_checkpoint
+from ohlora_lib.store.lock import take_lock
 from ohlora_lib.store.shards import write_image_shard
 from ohlora_lib.store.tables import read_table
+from ohlora_lib.training.finetune import job
 from ohlora_lib.training.finetune.conditioning import (
     conditional_discriminator,
     conditional_generator,
@@ -483,6 +485,24 @@ def test_a_fine_tune_from_files_to_a_model_that_draws(files, tmp_path, version, 
     assert np.array_equal(images[2], alone[0])
     assert {"epoch", "step", "corr_eyes"} <= set(read_table(folder / "train_log.csv").columns)
     assert len(list((folder / "samples").glob("*.png"))) == 2
+
+
+def test_what_a_fine_tune_made_is_written_while_its_state_is_its_own(files, tmp_path, monkeypatch):
+    free = []
+
+    def saved(path, *arguments):
+        free.append(take_lock(tmp_path / "state" / "lock"))
+        save_network(path, *arguments)
+
+    monkeypatch.setattr(job, "save_network", saved)
+    changes = {"steps": 1, "epoch": 1, "batch": 4, "start": "original", "truncation_samples": 8}
+    options = version_options("v1", "corrected", changes)
+    finetune(
+        tmp_path / "v1", tmp_path / "state", **{name: files[name] for name in FILES},
+        name="v1", recipe="v1", options=options, seed=1,
+    )  # fmt: skip
+    assert free == [None]
+    assert take_lock(tmp_path / "state" / "lock") is not None
 
 
 def test_a_generator_without_labels_is_no_model(files):

@@ -1,13 +1,16 @@
 """Workflow scripts in a real Snakemake run: the log, the threads, one sentence for bad input."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from ohlora_lib import jobs
+from ohlora_lib.store.lock import take_lock
 
 ROOT = Path(__file__).parents[1]
 SNAKEFILE = """
@@ -94,20 +97,117 @@ def test_a_failing_job_says_why(tmp_path, case):
         )
 
 
-@pytest.mark.parametrize(("cards", "processes"), [(4, 3), (0, 2)])
-def test_a_training_shares_its_cards_or_where_there_are_none_cores(monkeypatch, cards, processes):
+@pytest.mark.parametrize(
+    ("cards", "processes", "says"),
+    [(9, 6, ""), (6, 6, ""), (4, 3, "3 instead of 6"), (1, None, "1 instead of 6"), (0, 2, "")],
+)
+def test_a_training_shares_its_cards_or_where_there_are_none_cores(
+    monkeypatch, capsys, cards, processes, says
+):
     started = []
     monkeypatch.setattr(jobs, "count_gpus", lambda: cards)
     monkeypatch.setattr(os, "execv", lambda program, command: started.append(command))
     monkeypatch.delenv(jobs.RANK, raising=False)
-    for name in jobs.THREAD_VARIABLES:
+    for name in (*jobs.THREAD_VARIABLES, jobs.LAUNCHER, "PYTHONPATH"):
         monkeypatch.setenv(name, "1")
-    jobs.share_training(gpus=3, cores=2)
-    assert f"--nproc-per-node={processes}" in started[0]
+    jobs.share_training(gpus=6, cores=2)
+    assert [command[3] for command in started] == ([str(processes)] if processes else [])
+    said = capsys.readouterr().out
+    assert said.startswith(says) and bool(said) == bool(says)
+    started.clear()
     jobs.share_training(gpus=1, cores=1)
     monkeypatch.setenv(jobs.RANK, "0")
-    jobs.share_training(gpus=3, cores=2)
-    assert len(started) == 1  # neither alone, nor when torchrun runs already
+    jobs.share_training(gpus=6, cores=2)
+    assert not started  # neither alone, nor when torchrun runs already
+
+
+SHARED = """
+import os, sys, time
+from pathlib import Path
+
+from ohlora_lib.jobs import share_training, start_job
+
+start_job("job.log")
+share_training(gpus=1, cores=2)
+from ohlora_lib.errors import InputError
+from ohlora_lib.store.lock import take_lock
+
+first = os.environ["RANK"] == "0"
+"""
+CASES = {
+    "sleep": """
+take_lock("held-" + os.environ["RANK"])
+Path("ready-" + os.environ["RANK"]).touch()
+time.sleep(100)
+""",
+    "all": """
+from ohlora_lib.store.tables import read_json
+from ohlora_lib.training.distributed import Ranks
+
+Ranks()
+read_json("damaged.json")
+""",
+    "second": """
+from ohlora_lib.training.distributed import Ranks
+
+ranks = Ranks()
+if not first:
+    raise InputError("damaged.json: no JSON; delete it")
+ranks.agree(1)
+ranks.mean({"a": 1.0})  # the first waits here for the other
+""",
+    "broken": """
+raise RuntimeError("a defect of ours")
+""",
+    "killed": """
+if not first:
+    os.kill(os.getpid(), 9)
+time.sleep(100)
+""",
+}
+
+
+def shared(folder: Path, case: str) -> subprocess.Popen:
+    """Start a script that shares its work with a second process, both on the CPU."""
+    (folder / "job.py").write_text(SHARED + CASES[case])
+    (folder / "damaged.json").write_text('{"a": ')
+    own = {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
+    environment = {name: value for name, value in os.environ.items() if name != jobs.RANK} | own
+    return subprocess.Popen(
+        [sys.executable, "job.py"], cwd=folder, env=environment, start_new_session=True
+    )
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other kernels tell no child")
+def test_a_kill_of_a_shared_training_leaves_no_process_behind(tmp_path):
+    process = shared(tmp_path, "sleep")
+    while len(list(tmp_path.glob("ready-*"))) < 2:
+        assert process.poll() is None, (tmp_path / "job.log").read_text()
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGKILL)  # which does not reach the sessions of the two
+    process.wait()
+    for rank in "01":
+        assert take_lock(tmp_path / f"held-{rank}", wait=60) is not None
+
+
+def test_a_process_whose_launcher_died_before_it_could_ask_ends_itself(tmp_path):
+    code = "from ohlora_lib.jobs import start_job; start_job('job.log')"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), jobs.RANK: "0", jobs.LAUNCHER: "1"}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, env=environment)
+    assert done.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("case", ["all", "second", "broken", "killed"])
+def test_what_ends_a_shared_training_is_said_once(tmp_path, case):
+    assert shared(tmp_path, case).wait() == 1
+    log = (tmp_path / "job.log").read_text()
+    lines = log.splitlines()
+    if case == "broken":
+        assert log.count("Traceback") == 1 and lines[-1] == "RuntimeError: a defect of ours"
+    else:
+        assert len(lines) == 1 and lines[0].startswith("error: "), log
+        assert ("SIGKILL" if case == "killed" else "damaged.json") in lines[0]
 
 
 KEPT = """

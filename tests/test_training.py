@@ -2,7 +2,7 @@
 
 import csv
 import math
-import threading
+import os
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,9 +25,12 @@ from ohlora_lib.populations.classify import predict_attribute, train_classifier
 from ohlora_lib.portraits.code import CODE, RAMPS, TEXTURES, TINTS, portrait_code
 from ohlora_lib.portraits.parameters import parameters_from_latent
 from ohlora_lib.portraits.renderer import render
+from ohlora_lib.store import lock
+from ohlora_lib.store.lock import take_lock
 from ohlora_lib.store.shards import write_image_shard
 from ohlora_lib.store.tables import read_json, read_table, write_table
 from ohlora_lib.training import adversarial, classifier, paired, readers
+from ohlora_lib.training import state as training_state
 from ohlora_lib.training.adversarial import (
     AdversarialOptions,
     discriminator_loss,
@@ -235,19 +238,38 @@ def test_fingerprints_follow_the_options(options):
     assert fingerprint({**options, "one more": 1}) != mark
 
 
-def test_a_directory_in_use_is_refused(tmp_path):
+def test_a_directory_in_use_is_refused(tmp_path, monkeypatch):
     folder = tmp_path / "state"
-    with locked(folder):
-        with pytest.raises(InputError, match="in use by another training process") as info:
-            with locked(folder):
-                raise AssertionError
-        assert str(folder) in str(info.value)
+    folder.mkdir()
+    monkeypatch.setattr(training_state, "PATIENCE", 0)
+    other = take_lock(folder / "lock")
+    with pytest.raises(InputError, match="in use by another training process") as info:
+        with locked(folder):
+            raise AssertionError
+    assert str(folder) in str(info.value)
+    os.close(other)
     with pytest.raises(Killed), locked(folder):  # a lock that a crash leaves is no lock
         raise Killed
-    entered = threading.Event()
     with locked(folder):
-        entered.set()
-    assert entered.is_set()
+        pass
+
+
+def test_a_process_that_is_about_to_end_is_waited_for(tmp_path, monkeypatch):
+    folder = tmp_path / "state"
+    folder.mkdir()
+    other = take_lock(folder / "lock")
+    monkeypatch.setattr(lock.time, "sleep", lambda seconds: os.close(other))
+    with locked(folder):
+        assert take_lock(folder / "lock") is None
+
+
+def test_who_holds_a_directory_can_train_in_it_and_write(tmp_path):
+    folder = tmp_path / "state"
+    with locked(folder):
+        with locked(str(folder)):
+            assert take_lock(folder / "lock") is None
+        assert take_lock(folder / "lock") is None
+    os.close(take_lock(folder / "lock"))
 
 
 # ---- log and average
@@ -272,6 +294,29 @@ def test_a_resumed_log_drops_the_rows_after_the_restored_step(tmp_path):
     ]
     CsvLog(path, 0).add(step=1, other="x")  # from the start: old columns go, too
     assert rows_of(path) == [{"step": "1", "other": "x"}]
+
+
+@pytest.mark.parametrize(
+    "torn", ["2,30", "2", "2,300,0.1", "2,", ",,", "2,3e2,0.5\r\n", "2,300\r\n"]
+)
+def test_a_row_that_a_full_disk_cut_short_is_dropped(tmp_path, torn):
+    path = tmp_path / "log.csv"
+    log = CsvLog(path, 0)
+    log.add(epoch=0, step=100, loss=0.25)
+    log.add(epoch=1, step=200, loss=0.125)
+    whole = path.read_bytes()
+    with path.open("a", newline="") as file:
+        file.write(torn)
+    CsvLog(path, 300)
+    assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize("torn", ["", "epoch,st", "epoch,step,loss", "epoch,step,loss\r\n0,1"])
+def test_a_log_that_a_full_disk_cut_short_at_once_begins_anew(tmp_path, torn):
+    path = tmp_path / "log.csv"
+    path.write_text(torn, newline="")
+    CsvLog(path, 100).add(epoch=1, step=200, loss=0.5)
+    assert rows_of(path) == [{"epoch": "1", "step": "200", "loss": "0.5"}]
 
 
 def test_the_moving_average_halves_in_its_half_life():

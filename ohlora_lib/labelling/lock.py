@@ -4,7 +4,6 @@ The address is kept, so that a page which is still open goes on when the server 
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import secrets
@@ -13,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ohlora_lib.errors import InputError
+from ohlora_lib.store.lock import take_lock
 
 
 @dataclass
@@ -46,16 +46,14 @@ def locked(path: str | Path) -> Iterator[LockFile]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    file = take_lock(path, mode=0o600)
+    last = _address(path.read_bytes())
+    if file is None:
+        page = f" at http://127.0.0.1:{last.port}/{last.token}/" if last else ""
+        raise InputError(
+            f"{path} is held by another ohlora label{page}; use that one, or stop it first"
+        )
     try:
-        last = _address(os.pread(file, 1000, 0))
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            page = f" at http://127.0.0.1:{last.port}/{last.token}/" if last else ""
-            raise InputError(
-                f"{path} is held by another ohlora label{page}; use that one, or stop it first"
-            ) from None
         yield LockFile(file, last)
     finally:
         os.close(file)

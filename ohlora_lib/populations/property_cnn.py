@@ -1,5 +1,6 @@
 """Learns property scores of a population's faces, and scores all of its kept images."""
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from ohlora_lib.store.tables import (
 from ohlora_lib.training import property_cnn
 from ohlora_lib.training.distributed import Ranks
 from ohlora_lib.training.property_cnn import TILTED, PropertyOptions, ScoredFaces, agreement
+from ohlora_lib.training.state import locked
 
 Network = type[PropertyCNN] | type[HairstyleCNN]
 
@@ -95,7 +97,8 @@ def train_property_cnn(
         code: digest of the code that trains; a state made by other code is not resumed.
 
     Raises:
-        InputError: a table or shard is missing, damaged, or lacks a column or an image.
+        InputError: a table or shard is missing, damaged, or lacks a column or an image; another
+            process trains with the same state.
     """
     ids, scores = read_scores(scores_path, _outputs(kind))
     training = PropertyOptions(**options)
@@ -110,21 +113,24 @@ def train_property_cnn(
     images = np.concatenate([part.images for part in parts])[np.argsort(rows)]
     hair = _hair(segment_paths, ids) if segment_paths else None
     data = ScoredFaces(images, scores, train_rows, validation_rows, hair, pose_unit)
-    trained = property_cnn.train_property_cnn(
-        data, training, stream, state_directory, kind, device, code
-    )
-    if not Ranks(device).first:
-        return
-    provenance = {
-        "population": population,
-        "images": {"train": len(train_rows), "validation": len(validation_rows)},
-        "best_epoch": trained.best_epoch,
-        "epochs": len(trained.history),
-        "seed": seed,
-    }
-    write_table(log_path, pd.DataFrame(trained.history).round(6))
-    write_table(validation_path, pd.DataFrame({"id": ids[validation_rows]}))
-    save_network(weights_path, trained.network, provenance)
+    ranks = Ranks(device)
+    with locked(state_directory) if ranks.first else contextlib.nullcontext():
+        ranks.agree(None)  # none of the others reads a state before the folder is ours
+        trained = property_cnn.train_property_cnn(
+            data, training, stream, state_directory, kind, device, code
+        )
+        if not ranks.first:
+            return
+        provenance = {
+            "population": population,
+            "images": {"train": len(train_rows), "validation": len(validation_rows)},
+            "best_epoch": trained.best_epoch,
+            "epochs": len(trained.history),
+            "seed": seed,
+        }
+        write_table(log_path, pd.DataFrame(trained.history).round(6))
+        write_table(validation_path, pd.DataFrame({"id": ids[validation_rows]}))
+        save_network(weights_path, trained.network, provenance)
 
 
 def score_property_cnn(

@@ -256,21 +256,19 @@ def _legend(table: pd.DataFrame) -> str:
     )
     return f"""<div class="muted"><p>
 <b>Correlation</b> and <b>mean error</b> (in standard deviations of the population’s scores) are of
-requested and measured values. <b>Latents that pass</b>: v3 gates are correlations of at least
-0.77, 0.85, 0.82 and mean errors of at most 1.0, 0.6, 1.4 for eyes, mouth, pose; v8 gates are
-correlations of at least 0.92, 0.88, 0.88. <b>Five levels of all</b>: every combination of five
-levels of the three, asked of the first few latents. <b>Slope</b>: measured change per unit requested, one
+requested and measured values. <b>Latents that pass</b>: v3 gates are correlations of at least 0.77,
+0.85, 0.82 and mean errors of at most 1.0, 0.6, 1.4 for eyes, mouth, pose; v8 gates are correlations
+of at least 0.92, 0.88, 0.88. <b>Five levels of all</b>: every combination of five levels of the
+three, asked of the first few latents. <b>Slope</b>: measured change per unit requested, one
 property at a time; 1 is right; <b>within ±1.5</b>: mean error of the levels from −1.5 to 1.5.
-<b>Leakage</b>: how far the other properties move per unit
-requested; <b>at slope 1</b>: per unit reached. <b>Flips</b>: how often gender, age or
-glasses change at −2 or 2. <b>Identity drift</b>: 1 − cosine of a face embedding there.
-<b>Change elsewhere</b>: mean change of the pixels outside the part that shows the property, in grey
-levels of 255, there.
-<b>Distance, of floor</b>: kernel distance of random pictures from the filtered set, divided by that
-of the filtered set from itself. <b>Precision</b>: how many random pictures lie where the filtered
-set’s embeddings are; <b>recall</b>: the converse. <b>Diversity</b>: mean distance of two random
-pictures’ embeddings. Leakage, flips and drift are also small where a method hardly
-obeys: read them beside the slope.</p>{published}</div>"""
+<b>Leakage</b>: how far the other properties move per unit requested; <b>at slope 1</b>: per unit
+reached. <b>Flips</b>: how often gender, age or glasses change at −2 or 2. <b>Identity drift</b>: 1
+− cosine of a face embedding there. <b>Change elsewhere</b>: mean change of the pixels outside the
+part that shows the property, in grey levels of 255, there. <b>Distance, of floor</b>: kernel
+distance of random pictures from the filtered set, divided by that of the filtered set from itself.
+<b>Precision</b>: how many random pictures lie where the filtered set’s embeddings are;
+<b>recall</b>: the converse. <b>Diversity</b>: mean distance of two random pictures’ embeddings.
+Leakage, flips and drift are also small where a method hardly obeys: read them beside the slope.</p>{published}</div>"""
 
 
 def _card(

@@ -1,6 +1,7 @@
 """A CSV log that continues where a resumed training continues."""
 
 import csv
+import math
 from pathlib import Path
 
 from ohlora_lib.store.atomic import atomic_path
@@ -8,6 +9,8 @@ from ohlora_lib.store.atomic import atomic_path
 
 class CsvLog:
     """Appends rows; on opening, drops rows later than the restored step.
+
+    So are rows that a full disk has cut short; they are later, as a state is saved after its row.
 
     Args:
         path: the file; created with its header on the first row.
@@ -18,8 +21,10 @@ class CsvLog:
         self.path = Path(path)
         if self.path.is_file():
             with self.path.open(newline="") as file:
-                header, *rows = list(csv.reader(file)) or [["step"]]
-            kept = [row for row in rows if int(row[header.index("step")]) <= step]
+                # a last line without an end is cut short, even where no column is missing
+                whole = [line for line in file if line.endswith("\n")]
+            header, *rows = list(csv.reader(whole)) or [[]]
+            kept = [row for row in rows if self._step(header, row) <= step]
             if not kept:
                 self.path.unlink()  # from the start, perhaps with other columns
                 return
@@ -34,3 +39,9 @@ class CsvLog:
             if new:
                 writer.writeheader()
             writer.writerow(values)
+
+    @staticmethod
+    def _step(header: list[str], row: list[str]) -> float:
+        """Return the step of a row; infinity for one that is no whole row."""
+        number = dict(zip(header, row, strict=False)).get("step", "")
+        return int(number) if len(row) == len(header) and number.isdecimal() else math.inf

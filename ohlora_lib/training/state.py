@@ -1,9 +1,9 @@
 """Resumable training state: survives a kill, is refused when the options have changed."""
 
 import contextlib
-import fcntl
 import hashlib
 import json
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,11 +14,15 @@ from torch import nn
 
 from ohlora_lib.errors import InputError
 from ohlora_lib.store.checkpoints import read_checkpoint, save_checkpoint
+from ohlora_lib.store.lock import take_lock
 from ohlora_lib.store.tables import write_json
 
 KIND = "training_state"
 EARLIER = "earlier.json"  # {"seconds": of the jobs whose training the present one goes on with}
 KEPT = 2  # the newest states; an older one is the way back if the newest is damaged
+PATIENCE = 10  # seconds that `locked` waits for another process
+
+_held: set[Path] = set()  # directories, by this process
 
 
 def fingerprint(options: dict[str, Any]) -> str:
@@ -131,21 +135,28 @@ class TrainingState:
 
 @contextlib.contextmanager
 def locked(directory: str | Path) -> Iterator[None]:
-    """Hold a training directory exclusively.
+    """Hold a training directory exclusively; again, within a block that holds it already.
+
+    So whoever calls a training can hold its directory until what was made is written. A process
+    that is about to end, with a run that was killed, is waited for.
 
     Raises:
         InputError: another process is training there (a killed workflow leaves its jobs running).
     """
     path = Path(directory)
-    path.mkdir(parents=True, exist_ok=True)
-    with open(path / "lock", "w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InputError(
-                f"{path} is in use by another training process; wait for it or end it"
-            ) from error
+    if path.resolve() in _held:
         yield
+        return
+    path.mkdir(parents=True, exist_ok=True)
+    lock = take_lock(path / "lock", PATIENCE)
+    if lock is None:
+        raise InputError(f"{path} is in use by another training process; wait for it or end it")
+    _held.add(path.resolve())
+    try:
+        yield
+    finally:
+        _held.remove(path.resolve())
+        os.close(lock)
 
 
 def _below(tensors: dict[str, torch.Tensor], name: str) -> dict[str, torch.Tensor]:

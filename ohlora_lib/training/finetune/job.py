@@ -1,10 +1,12 @@
 """One fine-tune from files to files: what the rules of rules/finetune.smk call."""
 
+import contextlib
 import importlib
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -20,9 +22,10 @@ from ohlora_lib.training.distributed import Ranks
 from ohlora_lib.training.finetune.conditioning import conditional_generator
 from ohlora_lib.training.finetune.drawing import set_mean_w
 from ohlora_lib.training.finetune.faces import read_faces
-from ohlora_lib.training.finetune.loop import train_finetune
+from ohlora_lib.training.finetune.loop import Trained, train_finetune
 from ohlora_lib.training.finetune.objective import Material, Objective
 from ohlora_lib.training.finetune.options import FinetuneOptions, check_processes
+from ohlora_lib.training.state import locked
 
 # Imported only when needed, so that a job's code digest covers its own objective and no other.
 OBJECTIVES = {
@@ -73,6 +76,7 @@ def finetune(
 
     Raises:
         ValueError: torchrun started more processes than these options allow.
+        InputError: another process trains with the same state.
     """
     ranks = Ranks(device)
     check_processes(options, ranks.number)
@@ -96,14 +100,27 @@ def finetune(
     cnns = [load_network(path, AttributeCNN.kind) for path in attribute_cnns]
     material.attribute_cnns = [cnn.to(device) for cnn in cnns]
     objective = make_objective(material, options, stream)
-    trained = train_finetune(objective, material, options, state, stream, code)
-    if not ranks.first:
-        return
-    set_mean_w(trained.networks["generator"], derive_seed(stream, "mean w"))
-    folder = Path(folder)
+    with locked(state) if ranks.first else contextlib.nullcontext():
+        ranks.agree(None)  # none of the others reads a state before the folder is ours
+        trained = train_finetune(objective, material, options, state, stream, code)
+        if not ranks.first:
+            return
+        set_mean_w(trained.networks["generator"], derive_seed(stream, "mean w"))
+        known = {"name": name, "recipe": recipe, "seed": seed}
+        _write(Path(folder), Path(state), objective, trained, options, known)
+
+
+def _write(
+    folder: Path,
+    state: Path,
+    objective: Objective,
+    trained: Trained,
+    options: FinetuneOptions,
+    known: dict[str, Any],
+) -> None:
+    """Write what `finetune` promises; `known` goes to the provenance with what is told here."""
     provenance = {
-        "name": name,
-        "recipe": recipe,
+        **known,
         "options": asdict(options),
         "labels": list(options.labels),
         "conditional_truncation": None,
@@ -111,7 +128,6 @@ def finetune(
         "check": trained.check,
         "steps": trained.steps,
         "stopped_early": trained.steps < options.steps,
-        "seed": seed,
     }
     if options.truncation_psi != 1:
         # 1,000 latents as published, whatever the training made do with
@@ -119,8 +135,8 @@ def finetune(
     objective.write(folder, trained.networks, provenance)
     samples = folder / "samples"
     shutil.rmtree(samples, ignore_errors=True)
-    shutil.copytree(Path(state) / "samples", samples)
-    shutil.copyfile(Path(state) / "log.csv", folder / "train_log.csv")
+    shutil.copytree(state / "samples", samples)
+    shutil.copyfile(state / "log.csv", folder / "train_log.csv")
     write_checksum(folder / "train_log.csv")
     save_network(folder / "generator.safetensors", trained.networks["generator"], provenance)
 
