@@ -268,7 +268,8 @@ part that shows the property, in grey levels of 255, there. <b>Distance, of floo
 distance of random pictures from the filtered set, divided by that of the filtered set from itself.
 <b>Precision</b>: how many random pictures lie where the filtered set’s embeddings are;
 <b>recall</b>: the converse. <b>Diversity</b>: mean distance of two random pictures’ embeddings.
-Leakage, flips and drift are also small where a method hardly obeys: read them beside the slope.</p>{published}</div>"""
+Leakage, flips and drift are also small where a method hardly obeys: read them beside the slope.
+</p>{published}</div>"""
 
 
 def _card(
