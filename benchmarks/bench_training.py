@@ -62,7 +62,8 @@ def _attribute_cnn(device: str) -> Row:
 
     def train(epochs: int) -> None:
         options = ClassifierOptions(max_epochs=epochs, patience=epochs, max_loss=np.inf)
-        train_fold("gender", data, options, seed=0, device=device)
+        with tempfile.TemporaryDirectory() as state:
+            train_fold("gender", data, options, 0, state, device=device)
 
     def forward() -> None:
         network(to_unit(images[:batch], device))
