@@ -12,7 +12,7 @@ from ohlora_lib.control.trained import TrainingOptions, train_directions
 from ohlora_lib.networks import load_network
 from ohlora_lib.networks.attribute_cnn import AttributeCNN
 from ohlora_lib.networks.pixels import to_unit
-from ohlora_lib.networks.property_cnn import PropertyCNN
+from ohlora_lib.networks.property_cnn import HairstyleCNN, PropertyCNN
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.training.classifier import ClassifierOptions, FoldData, train_fold
 from ohlora_lib.training.finetune.conditioning import conditional_generator
@@ -31,27 +31,32 @@ HELD_OUT = 8  # pictures
 def training(device: str) -> Iterator[Row]:
     """Yield the time of a step per network; n is its batch."""
     yield from _finetunes(device)
-    yield _property_cnn(device)
+    yield _property_cnn(PropertyCNN, device)
+    yield _property_cnn(HairstyleCNN, device)
     yield _attribute_cnn(device)
     yield _directions(device)
 
 
-def _property_cnn(device: str) -> Row:
+def _property_cnn(kind: type[PropertyCNN] | type[HairstyleCNN], device: str) -> Row:
     batch = PropertyOptions().batch
-    network = PropertyCNN(64).eval().to(device)
+    network = kind(64).eval().to(device)
     images, rows = _pictures(batch)
-    scores = np.random.default_rng(0).standard_normal((len(images), len(network.outputs)))
-    data = ScoredFaces(images, scores, *rows)
+    draw = np.random.default_rng(0)
+    scores = draw.standard_normal((len(images), len(network.outputs)))
+    hair = None
+    if kind is HairstyleCNN:
+        hair = draw.integers(0, 256, (len(images), 224, 28), dtype=np.uint8)
+    data = ScoredFaces(images, scores, *rows, hair)
 
     def train(epochs: int) -> None:
         options = PropertyOptions(epochs=epochs, patience=epochs)
         with tempfile.TemporaryDirectory() as state:
-            train_property_cnn(data, options, 0, state, device=device)
+            train_property_cnn(data, options, 0, state, kind, device)
 
     def forward() -> None:
         network(2 * to_unit(images[:batch], device) - 1)
 
-    return _marginal("property_cnn", batch, train, 1, BATCHES, forward, device)
+    return _marginal(kind.kind, batch, train, 1, BATCHES, forward, device)
 
 
 def _attribute_cnn(device: str) -> Row:
@@ -62,7 +67,8 @@ def _attribute_cnn(device: str) -> Row:
 
     def train(epochs: int) -> None:
         options = ClassifierOptions(max_epochs=epochs, patience=epochs, max_loss=np.inf)
-        train_fold("gender", data, options, seed=0, device=device)
+        with tempfile.TemporaryDirectory() as state:
+            train_fold("gender", data, options, 0, state, device=device)
 
     def forward() -> None:
         network(to_unit(images[:batch], device))

@@ -22,6 +22,7 @@ rule train_classifier:
         mem_mb=2000,
         runtime="4h",
     params:
+        state=result("state/classifiers/{population}/{attribute}-{fold}"),
         seed=lookup(dpath="seed", within=config),
         options=classifier_options,
         finished=is_finished,

@@ -30,7 +30,8 @@ from ohlora_lib.store.tables import write_json
 from ohlora_lib.training.distributed import Ranks
 
 kind, folder = sys.argv[1], Path(sys.argv[2])
-if kind == "property_cnn":
+if kind in ("property_cnn", "hairstyle_cnn"):
+    from ohlora_lib.networks import network_class
     from ohlora_lib.training.property_cnn import (
         PropertyOptions,
         ScoredFaces,
@@ -41,11 +42,16 @@ if kind == "property_cnn":
     images = draw.integers(0, 256, (13, 64, 64, 3), dtype=np.uint8)
     scores = draw.standard_normal((13, 7))
     scores[2, 3] = np.nan
-    options = PropertyOptions(batch=4, epochs=2, tilt=15)  # the last batch is a single picture
-    rows = np.arange(9), np.arange(9, 13)
+    scores[:6, 4] = [np.nan, 0, 0, 0, np.nan, 0]  # poses without eyes: missing, or a raw score of 0
+    hair, tilt = None, 15
+    if kind == "hairstyle_cnn":
+        scores, tilt = scores[:, :1], 0
+        hair = np.packbits(draw.random((13, 224, 224)) < draw.random((13, 1, 1)), axis=-1)
+    options = PropertyOptions(batch=5, epochs=2, tilt=tilt)  # the last batch is a single picture
+    rows = np.arange(11), np.arange(11, 13)
     state = folder / "state"
-    data = ScoredFaces(images, scores, *rows, pose_unit=(0.0, 0.1))
-    found = train_property_cnn(data, options, 3, state)
+    data = ScoredFaces(images, scores, *rows, hair, pose_unit=(0.0, 0.1))
+    found = train_property_cnn(data, options, 3, state, network_class(kind))
     networks, told = {{"network": found.network}}, found.history
 else:
     from finetune_material import make_objective, material
@@ -100,7 +106,14 @@ def largest_difference(first: dict, second: dict) -> float:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("kind", "tolerance"), [("property_cnn", 1e-4), ("v1", 1e-3), ("v8", 1e-3), ("v5_1", 1e-3)]
+    ("kind", "tolerance"),
+    [
+        ("property_cnn", 1e-4),
+        ("hairstyle_cnn", 1e-4),
+        ("v1", 1e-3),
+        ("v8", 1e-3),
+        ("v5_1", 1e-3),
+    ],
 )
 def test_two_processes_end_with_the_weights_of_one(tmp_path, kind, tolerance):
     alone = train(kind, tmp_path / "1", 1)

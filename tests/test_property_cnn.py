@@ -416,12 +416,13 @@ def test_a_rotated_face_has_the_pose_that_its_eyes_show(slope, degrees):
     for channel, side in enumerate((-1, 1)):
         away = (x - 112 - 45 * side) ** 2 + (y - 105 - 45 * side * slope) ** 2
         picture[away < 144, channel] = 255
-    turned, wanted = property_cnn.tilt(
-        to_float(picture[None]), np.array([(slope - mean) / std]), np.array([degrees]), (mean, std)
-    )
-    if not len(turned):  # the score stands for absent eyes
+    scores = np.array([(slope - mean) / std])
+    if not len(property_cnn.eye_lines(scores, (mean, std))):  # the score stands for absent eyes
         assert abs(slope) < 2e-5
         return
+    turned, wanted = property_cnn.tilt(
+        to_float(picture[None]), scores, np.array([degrees]), (mean, std)
+    )
     eyes = turned[0].numpy() > 0
     class_map = np.zeros((1, 224, 224), np.uint8)
     class_map[0, eyes[0]], class_map[0, eyes[1]] = EYE_LEFT, EYE_RIGHT
@@ -429,11 +430,33 @@ def test_a_rotated_face_has_the_pose_that_its_eyes_show(slope, degrees):
 
 
 def test_pictures_without_eyes_are_not_rotated():
-    pictures = torch.arange(4.0).reshape(4, 1, 1, 1).expand(4, 3, 32, 32)
     scores = np.array([1.0, np.nan, -0.1, -1.0])  # the third's raw score is 0
-    turned, wanted = property_cnn.tilt(pictures, scores, np.zeros(4), (0.01, 0.1))
-    assert turned[:, 0, 0, 0].tolist() == [0, 3]
+    assert property_cnn.eye_lines(scores, (0.01, 0.1)).tolist() == [0, 3]
+
+
+def test_pictures_rotated_by_nothing_stay_as_they_are():
+    pictures = torch.arange(2.0).reshape(2, 1, 1, 1).expand(2, 3, 32, 32)
+    turned, wanted = property_cnn.tilt(pictures, np.array([1.0, -1.0]), np.zeros(2), (0.01, 0.1))
+    assert turned[:, 0, 0, 0].tolist() == [0, 1]
     assert wanted.tolist() == pytest.approx([1, -1])
+
+
+def test_poses_without_a_line_teach_nothing_of_rotated_pictures(tmp_path, monkeypatch):
+    """Of a batch without any, none is rotated; of another, those that have one."""
+    images, scores = toy(20)
+    scores[:, 4] = np.where(np.arange(20) % 3, scores[:, 4], -0.1)  # raw score 0
+    turned: list[int] = []
+    genuine = property_cnn.tilt
+
+    def watched(pictures, *arguments):
+        turned.append(len(pictures))
+        return genuine(pictures, *arguments)
+
+    monkeypatch.setattr(property_cnn, "tilt", watched)
+    trained = fit(tmp_path, images, scores, (0.01, 0.1), epochs=1, batch=1, tilt=15)
+    learnt = scores[split(20, 0.1, 0)[0], 4]
+    assert turned == [1] * int((learnt != -0.1).sum()) and len(turned) < len(learnt)
+    assert np.isfinite(trained.history[0]["train_loss"])
 
 
 def test_rotated_pictures_need_the_pose_unit(tmp_path):

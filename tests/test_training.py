@@ -797,10 +797,11 @@ def faces() -> tuple[np.ndarray, np.ndarray]:
 QUICK = ClassifierOptions(learning_rate=1e-3, batch=8, patience=2, max_epochs=6, max_loss=0.6)
 
 
-def test_a_fold_learns_and_keeps_its_best_epoch(faces):
+def test_a_fold_learns_and_keeps_its_best_epoch(faces, tmp_path):
     images, labels = faces
     train, validation = split(labels, 3, True, 1)[0]
-    fold = train_fold("gender", FoldData(images, labels, train, validation), QUICK, seed=4)
+    data = FoldData(images, labels, train, validation)
+    fold = train_fold("gender", data, QUICK, 4, tmp_path)
     losses = [epoch["loss"] for epoch in fold.history]
     assert fold.loss == min(losses) < 0.5
     assert fold.best_epoch == int(np.argmin(losses))
@@ -816,7 +817,7 @@ def test_a_fold_learns_and_keeps_its_best_epoch(faces):
     assert fold_metrics(labels[validation], again, 0.5)["auroc"] > 0.95
 
 
-def test_training_stops_when_patience_ends(faces, monkeypatch):
+def test_training_stops_when_patience_ends(faces, tmp_path, monkeypatch):
     """Published: total epochs = best epoch + 21 with a patience of 20 and epochs from 0."""
     images, labels = faces
     scripted = iter([0.5, 0.4, 0.45, 0.41, 0.3])
@@ -825,20 +826,22 @@ def test_training_stops_when_patience_ends(faces, monkeypatch):
         classifier, "fold_metrics", lambda *a: {**genuine(*a), "loss": next(scripted)}
     )
     rows = np.arange(60)
-    fold = train_fold("gender", FoldData(images, labels, rows[:40], rows[40:]), QUICK, seed=0)
+    data = FoldData(images, labels, rows[:40], rows[40:])
+    fold = train_fold("gender", data, QUICK, 0, tmp_path)
     assert fold.best_epoch == 1 and fold.loss == 0.4
     assert [epoch["loss"] for epoch in fold.history] == [0.5, 0.4, 0.45, 0.41]
     assert len(fold.history) == fold.best_epoch + QUICK.patience + 1
 
 
-def test_the_same_seed_trains_the_same_network(faces):
+def test_the_same_seed_trains_the_same_network(faces, tmp_path):
     images, labels = faces
     train, validation = split(labels, 3, True, 1)[1]
     options = ClassifierOptions(learning_rate=1e-3, patience=1, max_epochs=2, max_loss=10)
     torch.manual_seed(5)
+    data = FoldData(images, labels, train, validation)
     folds = [
-        train_fold("quality", FoldData(images, labels, train, validation), options, seed)
-        for seed in (4, 4, 5)
+        train_fold("quality", data, options, seed, tmp_path / str(number))
+        for number, seed in enumerate((4, 4, 5))
     ]
     assert same_weights(folds[0].network, folds[1].network)
     assert folds[0].history == folds[1].history
@@ -849,7 +852,7 @@ def scripted_trainings(monkeypatch: pytest.MonkeyPatch, losses: list[float]) -> 
     """Replace the training by one that reaches the given losses; returns the seeds it got."""
     seeds, remaining = [], iter(losses)
 
-    def fake(network, data, options, seed) -> Fold:
+    def fake(network, data, options, seed, *_) -> Fold:
         seeds.append(seed)
         return Fold(nn.Identity(), next(remaining), np.zeros(1), 3, [{"epoch": 0}] * 5)
 
@@ -857,30 +860,30 @@ def scripted_trainings(monkeypatch: pytest.MonkeyPatch, losses: list[float]) -> 
     return seeds
 
 
-def test_a_failed_training_is_repeated_from_other_weights(monkeypatch):
+def test_a_failed_training_is_repeated_from_other_weights(monkeypatch, tmp_path):
     seeds = scripted_trainings(monkeypatch, [0.5, 0.36, 0.35])
     rows = np.arange(2)
     data = FoldData(np.zeros((2, 32, 32, 3), np.uint8), rows, rows, rows)
-    fold = train_fold("gender", data, ClassifierOptions(), seed=1)
+    fold = train_fold("gender", data, ClassifierOptions(), 1, tmp_path)
     assert fold.loss == 0.35 and len(set(seeds)) == 3
     assert [item["loss"] for item in fold.attempts] == [0.5, 0.36, 0.35]
     assert {(item["best_epoch"], item["epochs"]) for item in fold.attempts} == {(3, 5)}
 
 
-def test_the_limit_of_trainings_ends_in_one_sentence(monkeypatch):
+def test_the_limit_of_trainings_ends_in_one_sentence(monkeypatch, tmp_path):
     seeds = scripted_trainings(monkeypatch, [0.5, float("nan"), 0.123])
     rows = np.arange(2)
     options = ClassifierOptions(max_loss=0.1, max_attempts=3)
     data = FoldData(np.zeros((2, 32, 32, 3), np.uint8), rows, rows, rows)
     with pytest.raises(InputError) as info:
-        train_fold("quality", data, options, seed=1)
+        train_fold("quality", data, options, 1, tmp_path)
     text = str(info.value)
     assert "quality classifier failed" in text and "0.500, nan, 0.123" in text
     assert "attributes.quality.max_loss" in text and "\n" not in text
     assert len(seeds) == 3
 
 
-def test_every_attempt_starts_from_the_given_weights(faces, monkeypatch):
+def test_every_attempt_starts_from_the_given_weights(faces, tmp_path, monkeypatch):
     images, labels = faces
     rows = np.arange(60)
     data = FoldData(images, labels, rows[:40], rows[40:])
@@ -890,29 +893,88 @@ def test_every_attempt_starts_from_the_given_weights(faces, monkeypatch):
     seen: list[tuple[nn.Module, int]] = []
     genuine = classifier._train_once
 
-    def watched(network, data, options, seed) -> Fold:
+    def watched(network, data, options, seed, *rest) -> Fold:
         assert network is not start and same_weights(network, start)
         seen.append((network, seed))
-        fold = genuine(network, data, options, seed)
+        fold = genuine(network, data, options, seed, *rest)
         return replace(fold, loss=fold.loss if len(seen) == 2 else 9.0)
 
     monkeypatch.setattr(classifier, "_train_once", watched)
     options = replace(QUICK, max_epochs=1, max_loss=8)
-    fold = train_fold("gender", data, options, 1, start)
+    fold = train_fold("gender", data, options, 1, tmp_path, start)
     assert len(fold.attempts) == 2 and len({seed for _, seed in seen}) == 2
     assert all(torch.equal(start.state_dict()[name], value) for name, value in before.items())
     assert not same_weights(fold.network, start)  # it has learnt
 
 
-def test_a_training_that_starts_from_a_trained_network_is_ahead(faces):
+def test_a_training_that_starts_from_a_trained_network_is_ahead(faces, tmp_path):
     images, labels = faces
     train, validation = split(labels, 3, True, 1)[0]
     data = FoldData(images, labels, train, validation)
-    parent = train_fold("gender", data, QUICK, seed=4)
+    parent = train_fold("gender", data, QUICK, 4, tmp_path / "parent")
     slow = replace(QUICK, learning_rate=1e-6, max_epochs=1, max_loss=9)
-    child = train_fold("gender", data, slow, 5, parent.network)
-    alone = train_fold("gender", data, slow, 5)
+    child = train_fold("gender", data, slow, 5, tmp_path / "child", parent.network)
+    alone = train_fold("gender", data, slow, 5, tmp_path / "alone")
     assert child.loss == pytest.approx(parent.loss, abs=0.05) and child.loss < 0.5 < alone.loss
+
+
+def test_a_killed_fold_goes_on_to_the_same_network(faces, tmp_path, monkeypatch):
+    """Two attempts of four epochs; killed before the first ends, and in the second."""
+    images, labels = faces
+    train, validation = split(labels, 3, True, 1)[0]
+    labels = np.where(np.isin(np.arange(60), validation), 1 - labels, labels)
+    data = FoldData(images, labels, train, validation)  # what is learnt is wrong there
+    options = replace(QUICK, max_epochs=4, patience=4, max_loss=9.0)
+    genuine = classifier._train_once
+
+    def first_fails(network, data, options, seed, folder, settings) -> Fold:
+        fold = genuine(network, data, options, seed, folder, settings)
+        return replace(fold, loss=10.0) if folder.name == "attempt-1" else fold
+
+    def fold_in(folder: str) -> Fold:
+        torch.manual_seed(99)  # a new process has another random state
+        return train_fold("gender", data, options, 1, tmp_path / folder, code="a")
+
+    monkeypatch.setattr(classifier, "_train_once", first_fails)
+    straight = fold_in("straight")
+    assert straight.best_epoch < 2  # before the kill: a state also holds the best network
+    assert not list((tmp_path / "straight").rglob("state-*"))  # it was too short
+    monkeypatch.setattr(classifier, "SAVE_EVERY", 0.0)
+    for call in (3, 5):  # in the third epoch; in the third of the second attempt, 2 of 4 kept
+        with monkeypatch.context() as patch:
+            kill_at(patch, classifier, "predict", call)
+            with pytest.raises(Killed):
+                fold_in("killed")
+    found = [path.parent.name for path in sorted((tmp_path / "killed").rglob("state-*"))]
+    assert found == ["attempt-1"] * 2 + ["attempt-2"] * 2  # two of each, however long it takes
+    resumed = fold_in("killed")
+    assert same_weights(resumed.network, straight.network) and not resumed.network.training
+    assert (resumed.history, resumed.attempts) == (straight.history, straight.attempts)
+    assert (resumed.loss, resumed.best_epoch) == (straight.loss, straight.best_epoch)
+    assert np.array_equal(resumed.scores, straight.scores)
+
+    with monkeypatch.context() as patch:  # finished: nothing is trained again
+        kill_at(patch, classifier, "_batches", 1)
+        assert same_weights(fold_in("killed").network, straight.network)
+        with pytest.raises(Killed):  # made by other code
+            train_fold("gender", data, options, 1, tmp_path / "killed", code="b")
+    other = replace(data, labels=1 - labels)
+    kill_at(monkeypatch, classifier, "_batches", 1)
+    with pytest.raises(Killed):  # of other labels
+        train_fold("gender", other, options, 1, tmp_path / "killed", code="a")
+
+
+def test_states_of_a_fold_are_a_minute_apart(faces, tmp_path, monkeypatch):
+    images, labels = faces
+    rows = np.arange(60)
+    clock = iter([0.0, 59.0, 61.0, 62.0, 120.0, 122.5, 123.0])  # start, epochs, after a state
+    watch = SimpleNamespace(monotonic=lambda: next(clock))
+    saved: list[int] = []
+    monkeypatch.setattr(classifier, "time", watch)
+    monkeypatch.setattr(TrainingState, "save", lambda self, step, info: saved.append(step))
+    options = replace(QUICK, max_epochs=4, patience=9, max_loss=9.0)
+    train_fold("gender", FoldData(images, labels, rows[:40], rows[40:]), options, 0, tmp_path)
+    assert saved == [2, 4]
 
 
 # ---- the jobs around it
@@ -947,7 +1009,8 @@ def test_folds_as_jobs_and_their_answers_for_every_image(faces, tmp_path):
     documents = []
     for fold, path in enumerate(weights):
         report = tmp_path / f"fold-{fold}.json"
-        train_classifier(shards, table, path, report, "gender", fold, options, seed=7)
+        state = tmp_path / f"state-{fold}"
+        train_classifier(shards, table, path, report, "gender", fold, options, 7, state)
         documents.append(read_json(report))
     validated = [document["validation"]["id"] for document in documents]
     assert sorted(sum(validated, [])) == list(range(60))  # every image in exactly one fold
@@ -959,14 +1022,14 @@ def test_folds_as_jobs_and_their_answers_for_every_image(faces, tmp_path):
         expected = fold_metrics(np.array(truth["label"]), np.array(truth["score"]), 0.5)
         assert {name: document[name] for name in expected} == pytest.approx(expected, abs=1e-4)
     before = weights[1].read_bytes()
-    train_classifier(
-        shards, table, weights[1], tmp_path / "again.json", "gender", 1, options, seed=7
-    )
+    again = tmp_path / "again.json"
+    train_classifier(shards, table, weights[1], again, "gender", 1, options, 7, tmp_path / "again")
     assert weights[1].read_bytes() == before
     assert read_json(tmp_path / "again.json") == documents[1]
 
     started = (shards, table, tmp_path / "started.safetensors", report, "gender", 0)
-    train_classifier(*started, {**options, "max_epochs": 1}, seed=7, start=weights[0])
+    shorter = {**options, "max_epochs": 1}
+    train_classifier(*started, shorter, 7, tmp_path / "started", start=weights[0])
     assert read_json(report)["history"][0]["loss"] < documents[0]["history"][0]["loss"]
 
     predict_attribute(weights, shards, tmp_path / "predictions.parquet")
@@ -987,7 +1050,7 @@ def test_a_finished_network_is_judged_and_not_trained(faces, tmp_path):
     save_network(tmp_path / "made.safetensors", made)
     options = {"folds": 3, "stratified": False, "max_epochs": 5, "max_loss": 1e-6}
     weights, report = tmp_path / "weights.safetensors", tmp_path / "fold.json"
-    arguments = (shards, table, weights, report, "gender", 1, options, 7)
+    arguments = (shards, table, weights, report, "gender", 1, options, 7, tmp_path / "state")
     train_classifier(*arguments, start=tmp_path / "made.safetensors", finished=True)
     assert same_weights(load_network(weights), made)
     document = read_json(report)
@@ -1001,10 +1064,9 @@ def test_a_start_of_another_attribute_or_resolution_is_refused(faces, tmp_path, 
     save_network(tmp_path / "start.safetensors", AttributeCNN(attribute, side))
     options = {"folds": 3, "stratified": False, "max_epochs": 1}
     weights, report = tmp_path / "weights.safetensors", tmp_path / "fold.json"
+    arguments = (shards, table, weights, report, "gender", 0, options, 7, tmp_path / "state")
     with pytest.raises(InputError) as info:
-        train_classifier(
-            shards, table, weights, report, "gender", 0, options, 7, tmp_path / "start.safetensors"
-        )
+        train_classifier(*arguments, tmp_path / "start.safetensors")
     text = str(info.value)
     assert f"start.safetensors tells {attribute} at {side} pixels" in text
     assert "gender at 32 cannot start from it" in text and "\n" not in text
@@ -1019,8 +1081,9 @@ def test_labels_all_alike_need_a_start_and_leave_no_auroc(faces, tmp_path):
     save_network(start, AttributeCNN("gender", images.shape[1]))
     options = {"folds": 2, "stratified": True, "max_epochs": 1, "max_loss": 9.0}
     weights, report = tmp_path / "weights.safetensors", tmp_path / "fold.json"
+    arguments = (shards, table, weights, report, "gender", 0, options, 7, tmp_path / "state")
     with pytest.raises(InputError, match="all .* labels of gender are 1"):
-        train_classifier(shards, table, weights, report, "gender", 0, options, 7)
+        train_classifier(*arguments)
     assert not weights.exists() and not report.exists()
-    train_classifier(shards, table, weights, report, "gender", 0, options, 7, start)
+    train_classifier(*arguments, start)
     assert weights.exists() and read_json(report)["auroc"] is None

@@ -15,8 +15,10 @@ train_classifier(
     attribute=snakemake.wildcards.attribute,
     fold=int(snakemake.wildcards.fold),
     seed=snakemake.params.seed,
+    state_directory=snakemake.params.state,
     options=snakemake.params.options,
     start=snakemake.input.get("start"),
     finished=snakemake.params.finished,
     device=default_device(),
+    code=snakemake.params.code,
 )

@@ -77,7 +77,10 @@ class HairTexture(nn.Module):
 
     def _find(self, lower: Tensor) -> Tensor:
         x = lower.contiguous(memory_format=torch.channels_last)
-        return F.pixel_shuffle(self.head(u_net(x, self.stem, self.down, self.lateral, self.up)), 2)
+        x = self.head(u_net(x, self.stem, self.down, self.lateral, self.up))
+        if not len(x):  # of a process without pictures: torch cannot differentiate their shuffle
+            return x.reshape(0, 1, 2 * x.shape[2], 2 * x.shape[3])
+        return F.pixel_shuffle(x, 2)
 
 
 def hair_shares(hair: Tensor, resolution: int) -> Tensor:

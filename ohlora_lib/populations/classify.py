@@ -36,9 +36,11 @@ def train_classifier(
     fold: int,
     options: dict,
     seed: int,
+    state_directory: str | Path,
     start: str | Path | None = None,
     finished: bool = False,
     device: str = "cpu",
+    code: str = "",
 ) -> None:
     """Train one fold, or take a finished network; write its best epoch and what it reached.
 
@@ -51,9 +53,11 @@ def train_classifier(
         fold: 0-based.
         options: `folds`, `stratified` and the fields of `ClassifierOptions`.
         seed: the run's seed.
+        state_directory: where the training's states go; kept when the job fails.
         start: checkpoint whose weights the training starts from; new ones when None.
         finished: take `start` as it is, and only judge it on the fold's validation images.
         device: torch device name.
+        code: digest of the code that trains; a state made by other code is not resumed.
 
     Raises:
         InputError: all labels the same, a training that fails, a damaged file, or a start
@@ -77,7 +81,9 @@ def train_classifier(
         scores = predict(network.to(device), images[validation_rows])
         trained = Fold(network, fold_metrics(truth, scores, training.cut)["loss"], scores, 0)
     else:
-        trained = train_fold(attribute, data, training, stream, network, device)
+        trained = train_fold(
+            attribute, data, training, stream, state_directory, network, device, code
+        )
     document = {
         "attribute": attribute,
         "fold": fold,

@@ -1,9 +1,13 @@
 """Trains one fold of an attribute classifier (spec section 2.2)."""
 
 import copy
+import hashlib
 import math
+import time
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,8 +17,10 @@ from ohlora_lib.errors import InputError
 from ohlora_lib.networks.attribute_cnn import AttributeCNN, predict
 from ohlora_lib.networks.pixels import to_unit
 from ohlora_lib.seeds import derive_seed
+from ohlora_lib.training.state import TrainingState, locked, tensors_digest
 
 HALF_PERIOD = 10  # epochs from the full learning rate to 0 (cosine, never restarted: it swings)
+SAVE_EVERY = 60.0  # seconds between states at least; small networks are trained before the first
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,13 @@ class FoldData:
     labels: np.ndarray  # 0/1 [N]
     train_rows: np.ndarray  # rows to learn from
     validation_rows: np.ndarray  # rows to judge by
+
+    def digest(self) -> str:
+        """Return what tells these from all others, as hex digits."""
+        found = hashlib.sha256()
+        for array in (self.images, self.labels, self.train_rows, self.validation_rows):
+            found.update(np.ascontiguousarray(array))
+        return found.hexdigest()
 
 
 @dataclass
@@ -110,35 +123,49 @@ def train_fold(
     data: FoldData,
     options: ClassifierOptions,
     seed: int,
+    state_directory: str | Path,
     start: AttributeCNN | None = None,
     device: str = "cpu",
+    code: str = "",
 ) -> Fold:
     """Train until the validation loss stops falling; keep the best epoch; retry a failed training.
+
+    After a kill it resumes from `state_directory`, with the same result.
 
     Args:
         attribute: one of `attribute_cnn.ATTRIBUTES`.
         data: the images, their labels and the fold's rows.
         options: see `ClassifierOptions`.
         seed: of weights, order and dropout; each attempt has its own stream.
+        state_directory: where states go, a folder per attempt.
         start: network whose weights every attempt starts from; new ones when None. (As published, a
             retry would start from new weights at a learning rate meant for trained ones.)
         device: torch device name.
+        code: digest of the code that trains; a state made by other code is not resumed.
 
     Raises:
         InputError: no attempt reached `max_loss`.
     """
     attempts: list[dict] = []
-    for attempt in range(options.max_attempts):
-        stream = derive_seed(seed, "attempt", attempt)
-        torch.manual_seed(stream)
-        network = AttributeCNN(attribute, data.images.shape[1]) if start is None else start
-        fold = _train_once(copy.deepcopy(network).to(device), data, options, stream)
-        summary = {"loss": fold.loss, "best_epoch": fold.best_epoch, "epochs": len(fold.history)}
-        attempts.append(summary)
-        print(f"attempt {attempt + 1}: best validation loss {fold.loss:.4f}", flush=True)
-        if fold.loss <= options.max_loss:
-            fold.attempts = attempts
-            return fold
+    settings = {"options": asdict(options), "code": code, "data": data.digest()}
+    with locked(state_directory):
+        for attempt in range(options.max_attempts):
+            stream = derive_seed(seed, "attempt", attempt)
+            torch.manual_seed(stream)
+            network = AttributeCNN(attribute, data.images.shape[1]) if start is None else start
+            network = copy.deepcopy(network).to(device)
+            folder = Path(state_directory) / f"attempt-{attempt + 1}"
+            fold = _train_once(network, data, options, stream, folder, settings)
+            summary = {
+                "loss": fold.loss,
+                "best_epoch": fold.best_epoch,
+                "epochs": len(fold.history),
+            }
+            attempts.append(summary)
+            print(f"attempt {attempt + 1}: best validation loss {fold.loss:.4f}", flush=True)
+            if fold.loss <= options.max_loss:
+                fold.attempts = attempts
+                return fold
     losses = ", ".join(f"{item['loss']:.3f}" for item in attempts)
     raise InputError(
         f"the {attribute} classifier failed: {options.max_attempts} trainings reached validation "
@@ -166,15 +193,38 @@ def fold_metrics(labels: np.ndarray, scores: np.ndarray, cut: float) -> dict[str
 
 
 def _train_once(
-    network: AttributeCNN, data: FoldData, options: ClassifierOptions, seed: int
+    network: AttributeCNN,
+    data: FoldData,
+    options: ClassifierOptions,
+    seed: int,
+    state_directory: Path,
+    settings: dict[str, Any],
 ) -> Fold:
     order = np.random.default_rng(seed)
     device = next(network.parameters()).device
+    settings = {
+        **settings,
+        "seed": seed,
+        "network": network.config(),
+        "start": tensors_digest(network.state_dict()),
+    }
     optimizer = torch.optim.AdamW(network.parameters(), lr=options.learning_rate, fused=True)
     targets = torch.from_numpy(data.labels.astype(np.float32)).to(device)
-    best: Fold | None = None
-    history: list[dict] = []
-    for epoch in range(options.max_epochs):
+    best = Fold(copy.deepcopy(network).eval(), math.inf, np.empty(0, np.float32), 0)
+    state = TrainingState(
+        state_directory,
+        settings,
+        {"network": network, "best": best.network},
+        {"optimizer": optimizer},
+    )
+    epoch, info = state.restore()
+    if epoch:
+        best.history, best.best_epoch, best.loss = info["history"], info["best_epoch"], info["loss"]
+        best.scores = np.array(info["scores"], np.float32)
+        order.bit_generator.state = info["order"]
+        _set_random_state(info["random"], device)
+    saved = time.monotonic()
+    while epoch < options.max_epochs and epoch - best.best_epoch <= options.patience:
         rate = 0.5 * options.learning_rate * (1 + math.cos(math.pi * epoch / HALF_PERIOD))
         for group in optimizer.param_groups:
             group["lr"] = max(rate, 1e-3 * options.learning_rate)
@@ -190,7 +240,7 @@ def _train_once(
             total += loss.item()
         scores = predict(network, data.images[data.validation_rows])
         found = fold_metrics(data.labels[data.validation_rows], scores, options.cut)
-        history.append(
+        best.history.append(
             {
                 "epoch": epoch,
                 "train_loss": total / len(data.train_rows),
@@ -198,13 +248,40 @@ def _train_once(
                 "auroc": found["auroc"],
             }
         )
-        if best is None or found["loss"] < best.loss:
-            best = Fold(copy.deepcopy(network).eval(), found["loss"], scores, epoch)
-        elif epoch - best.best_epoch >= options.patience:
-            break
-    assert best is not None
-    best.history = history
+        if epoch == 0 or found["loss"] < best.loss:
+            best.network.load_state_dict(network.state_dict())
+            best.loss, best.scores, best.best_epoch = found["loss"], scores, epoch
+        epoch += 1
+        if time.monotonic() - saved >= SAVE_EVERY:
+            info = {
+                "history": best.history,
+                "best_epoch": best.best_epoch,
+                "loss": best.loss,
+                "scores": best.scores.tolist(),
+                "order": order.bit_generator.state,
+                "random": _random_state(device),
+            }
+            state.save(epoch, info)
+            saved = time.monotonic()
     return best
+
+
+def _random_state(device: torch.device) -> dict[str, str]:
+    """Return where torch's random streams are, which dropout draws from, as hex digits."""
+    states = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(device)
+    return {name: state.numpy().tobytes().hex() for name, state in states.items()}
+
+
+def _set_random_state(states: dict[str, str], device: torch.device) -> None:
+    found = {
+        name: torch.frombuffer(bytearray.fromhex(digits), dtype=torch.uint8)
+        for name, digits in states.items()
+    }
+    torch.set_rng_state(found["cpu"])
+    if device.type == "cuda" and "cuda" in found:  # a training can go on where there is no GPU
+        torch.cuda.set_rng_state(found["cuda"], device)
 
 
 def _batches(rows: np.ndarray, size: int) -> list[np.ndarray]:

@@ -285,21 +285,39 @@ def _train_epoch(
         errors = (found - wanted)[known].square()
         squares = errors.sum()
         if options.tilt:
-            degrees = tilts.uniform(-options.tilt, options.tilt, len(part))[ranks.rows(len(part))]
-            pose = data.scores[own, network.outputs.index(TILTED)]
-            turned, wanted = tilt(pictures, pose, degrees, data.pose_unit)
-            if len(turned):
+            degrees = tilts.uniform(-options.tilt, options.tilt, len(part))
+            pose = data.scores[part, network.outputs.index(TILTED)]
+            lines = eye_lines(pose, data.pose_unit)  # of the whole batch: all share the work
+            if len(lines):
+                mine = lines[ranks.rows(len(lines))]
+                upright = to_float(data.images[part[mine]], device)
+                turned, wanted = tilt(upright, pose[mine], degrees[mine], data.pose_unit)
                 squares = squares + (network(turned, [TILTED])[:, 0] - wanted).square().sum()
         # gradients are averaged over processes, but the mean is over all scores
         loss = ranks.number * squares / max(scored, 1)
         if data.hair is not None:
-            loss = loss + HAIR_WEIGHT * _hair_loss(found_hair, data.hair[own])
+            share = ranks.number * len(own) / len(part)  # a mean over pictures, too
+            loss = loss + HAIR_WEIGHT * share * _hair_loss(found_hair, data.hair[own])
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
         total += errors.sum().item()
         count += scored
     return ranks.number * ranks.mean({"total": total})["total"] / count
+
+
+def eye_lines(pose: np.ndarray, unit: tuple[float, float]) -> np.ndarray:
+    """Return the rows of pictures with a line through the eyes, ascending.
+
+    Of the others the pose (algorithm v2) is missing, or a raw score of 0 stands for absent eyes.
+
+    Args:
+        pose: [N] z-scores, NaN where missing.
+        unit: mean and standard deviation of the raw scores.
+    """
+    mean, std = unit
+    raw = mean + std * pose.astype(np.float64)
+    return np.flatnonzero(np.isfinite(raw) & (np.abs(raw) > 1e-4 * std))
 
 
 def tilt(
@@ -309,36 +327,39 @@ def tilt(
 
     Algorithm v2 is the slope of the line through the eyes, so the score follows from the angle
     (where faces are cut out square; other cuts stretch slopes).
-    Pictures without such a line, whose score is missing or stands for absent eyes, are left out.
 
     Args:
-        pictures: [N, 3, H, W], square.
-        pose: [N] z-scores, NaN where missing.
+        pictures: [N, 3, H, W], square, with such a line (see `eye_lines`).
+        pose: [N] z-scores.
         degrees: [N], positive lowers the eye at the right of the picture.
         unit: mean and standard deviation of the raw scores.
 
     Returns:
-        The n ≤ N rotated pictures, reflected where nothing is known, and their z-scores [n].
+        The rotated pictures, reflected where nothing is known, and their z-scores [N].
     """
+    if not len(pictures):
+        return pictures, pictures.new_zeros(0)
     mean, std = unit
     raw = mean + std * pose.astype(np.float64)
-    rows = np.flatnonzero(np.isfinite(raw) & (np.abs(raw) > 1e-4 * std))
-    if not len(rows):
-        return pictures[:0], pictures.new_zeros(0)
-    angles = np.deg2rad(degrees[rows])
-    wanted = (np.tan(np.arctan(raw[rows]) + angles) - mean) / std
-    back = np.zeros((len(rows), 2, 3))  # where a place of the rotated picture comes from
+    angles = np.deg2rad(degrees)
+    wanted = (np.tan(np.arctan(raw) + angles) - mean) / std
+    back = np.zeros((len(pictures), 2, 3))  # where a place of the rotated picture comes from
     back[:, 0, 0] = back[:, 1, 1] = np.cos(angles)
     back[:, 0, 1] = np.sin(angles)
     back[:, 1, 0] = -np.sin(angles)
-    chosen = pictures[torch.from_numpy(rows).to(pictures.device)]
-    grid = F.affine_grid(torch.from_numpy(back).to(chosen), list(chosen.shape), align_corners=False)
-    turned = F.grid_sample(chosen, grid, padding_mode="reflection", align_corners=False)
-    return turned, torch.from_numpy(wanted).to(chosen)
+    places = torch.from_numpy(back).to(pictures)
+    grid = F.affine_grid(places, list(pictures.shape), align_corners=False)
+    turned = F.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
+    return turned, torch.from_numpy(wanted).to(pictures)
 
 
 def _hair_loss(found: Tensor, hair: np.ndarray) -> Tensor:
-    """Return the mean cross-entropy of log odds and maps, whose rows are packed into bits."""
+    """Return the mean cross-entropy of log odds and maps, whose rows are packed into bits.
+
+    Without pictures it is 0, and passes gradients of 0.
+    """
+    if not len(found):
+        return found.sum()
     maps = torch.from_numpy(np.unpackbits(hair, axis=-1)).bool().to(found.device)
     return F.binary_cross_entropy_with_logits(found, hair_shares(maps, found.shape[2]))
 
