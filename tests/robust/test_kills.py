@@ -1,15 +1,20 @@
-"""A run that is killed again and again makes what an undisturbed run makes, and nothing twice."""
+"""Runs that are killed, again and again or where it hurts, make what undisturbed runs make."""
 
 import os
 import random
 import re
+import shutil
 import signal
 import time
 from pathlib import Path
 
-from project import RESULTS, copy_project, digests, started
+from project import RESULTS, copy_project, digests, edit, said, snakemake, started
+
+from ohlora_lib.store.lock import take_lock
 
 KILLS = int(os.environ.get("OHLORA_KILLS", 20))
+FINETUNE = f"{RESULTS}/finetune/v1"
+STATE = f"{RESULTS}/state/finetune/v1"
 LATEST = 6.0  # s; from the end of one job to a kill, at most
 JOB = re.compile(r"^(?:local)?rule (\w+):$")
 
@@ -69,3 +74,38 @@ def test_killed_runs_lose_nothing(finished, tmp_path):
     expected, found = digests(finished), digests(folder)
     assert sorted(found) == sorted(expected)
     assert [name for name in expected if found[name] != expected[name]] == []
+
+
+def test_a_kill_of_a_shared_fine_tune_leaves_nothing_that_stops_the_next_run(finished, tmp_path):
+    """Two processes train together; both end with the run, and the next one goes on at once."""
+    folders = [tmp_path / name for name in ("undisturbed", "killed")]
+    for folder in folders:
+        shutil.copytree(finished, folder)
+        edit(
+            folder / "config/smoke.yaml",
+            lambda text: text.replace(
+                "v1: {steps: 4, epoch: 2, cores: 1}", "v1: {steps: 12, epoch: 1, cores: 2}"
+            ),
+        )
+        for made in (FINETUNE, STATE):
+            shutil.rmtree(folder / made, ignore_errors=True)
+    command = ("--cores", "2", f"{FINETUNE}/generator.safetensors")
+    undisturbed = snakemake(folders[0], *command)
+    assert undisturbed.returncode == 0, said(undisturbed)[-4000:]
+
+    killed = folders[1]
+    process = started(killed, tmp_path / "killed.log", *command)
+    while len(list((killed / STATE).glob("state-*.safetensors"))) < 2:
+        assert process.poll() is None, (tmp_path / "killed.log").read_text()[-4000:]
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    lock = take_lock(killed / STATE / "lock", wait=5)
+    assert lock is not None, "a process still trains"
+    os.close(lock)
+    assert not (killed / FINETUNE / "generator.safetensors").exists(), "the kill came too late"
+    again = snakemake(killed, *command)
+    assert again.returncode == 0, said(again)[-4000:]
+    for name in ("generator.safetensors", "discriminator.safetensors", "train_log.csv"):
+        files = [folder / FINETUNE / name for folder in folders]
+        assert files[0].read_bytes() == files[1].read_bytes(), name
