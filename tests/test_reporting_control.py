@@ -500,7 +500,8 @@ def test_faces_have_a_table_of_their_own(results, tmp_path):
     }
     write_json(tmp_path / "faces.json", document)
     paths = [tmp_path / file for file in ("l.csv", "costs.csv", "l.html")]
-    methods = sources(finetune_v3=Method("corrected", faces=tmp_path / "faces.json"))
+    seen = Method("corrected", published_as="finetune_v3", faces=tmp_path / "faces.json")
+    methods = sources(finetune_v3=seen)
     write_leaderboard(*paths, results / "evaluation", methods, JUDGES)
     row = Page(paths[2].read_text()).rows[-1]
     assert row[:3] == ["finetune_v3", "7.50", "0.900"] and row[3:6] == ["0.031"] * 3
