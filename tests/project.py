@@ -106,6 +106,7 @@ def digests(folder: Path) -> dict[str, str]:
     """
     timed = {"benchmarks", "logs", "state", "runtimes.png", "runtimes.csv", "search_cost.png"}
     timed |= {"costs.csv", "leaderboard.html", "report.html"}
+    timed |= {f"{name}.sha256" for name in timed if name.endswith(".csv")}
     found = {}
     for path in sorted((folder / RESULTS).rglob("*")):
         place = path.relative_to(folder / RESULTS)
