@@ -73,7 +73,7 @@ def take_gpus(number: int, folder: Path | None = None) -> None:
     try:
         folder.mkdir(mode=0o1777, exist_ok=True)
         chosen = _choose(files, min(number, len(cards)), folder / "choosing.lock")
-    except (PermissionError, FileNotFoundError, NotADirectoryError) as error:
+    except OSError as error:
         raise InputError(
             f"{folder}, where jobs lock GPUs, cannot be used ({error.strerror}: {error.filename}); "
             f"let all users of this machine write there (chmod 1777), or set {PLACE} to another "
@@ -85,21 +85,23 @@ def take_gpus(number: int, folder: Path | None = None) -> None:
 
 
 def _choose(files: dict[str, Path], number: int, choosing: Path) -> list[str]:
-    """Lock the files of some cards, all at once, and return these."""
+    """Lock the files of so many cards, waiting for them, and return these cards.
+
+    Of jobs that want several cards one at a time collects them, or two could hold one each for
+    ever; it keeps what it has, so that jobs on one card do not get there first again and again.
+    """
+    turn = take_lock(choosing, wait=math.inf) if number > 1 else None
+    locks: dict[str, int] = {}
     while True:
-        # one job at a time, or of two that want two cards each could get one, again and again
-        turn = take_lock(choosing, wait=math.inf)
-        locks: dict[str, int] = {}
         for card, file in files.items():
-            lock = take_lock(file) if len(locks) < number else None
+            lock = take_lock(file) if card not in locks and len(locks) < number else None
             if lock is not None:
                 locks[card] = lock
-        os.close(turn)
         if len(locks) == number:
             break
-        for lock in locks.values():
-            os.close(lock)
         time.sleep(POLL)
+    if turn is not None:
+        os.close(turn)
     for lock in locks.values():  # never closed
         os.set_inheritable(lock, True)  # torchrun replaces this process and keeps the card
-    return list(locks)
+    return [card for card in files if card in locks]

@@ -7,6 +7,10 @@ from ohlora_lib.judging import JUDGES
 from ohlora_lib.store.layout import CHUNK
 
 
+# of the published recipes: one process, and all the steps of the configuration
+AS_PUBLISHED = {"gpus": 1, "patience": 0}
+
+
 def reader_options(network):
     """Return how the property or hairstyle CNN is trained."""
     other = ("population", "gpus", "cores")
@@ -17,7 +21,7 @@ def finetunes():
     """Return the settings of every fine-tune: the configured ones, and the published recipes."""
     chosen = config["finetune"]
     published = {
-        f"{name}_published": {**settings, "recipe": "published", "options": {}, "gpus": 1}
+        f"{name}_published": {**settings, "recipe": "published", "options": {}, **AS_PUBLISHED}
         for name, settings in chosen.items()
     }
     return {**chosen, **published}

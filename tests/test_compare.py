@@ -15,7 +15,7 @@ from ohlora_lib.provenance import commit, environment
 from ohlora_lib.reporting.compare import compare_runs, differences
 from ohlora_lib.reporting.leaderboard_columns import COLUMNS
 from ohlora_lib.reporting.run_record import write_run_record
-from ohlora_lib.store.tables import read_json, write_table
+from ohlora_lib.store.tables import read_json, read_table, write_table
 
 ROOT = Path(__file__).parents[1]
 
@@ -91,6 +91,12 @@ def test_a_method_of_one_run_is_shown_beside_a_dash(results):
     write_table(results / "plain/leaderboard.csv", table[table["method"] == "finetune_v2"])
     row = page_of(results).split('<td class="text">finetune_v1</td>')[1].split("</tr>")[0]
     assert row.startswith("<td>–</td><td>–</td>")
+
+
+def test_a_run_of_older_code_lacks_some_columns(results):
+    path = results / "plain/leaderboard.csv"
+    write_table(path, read_table(path).drop(columns=["joint_corr_eyes", "slope_eyes"]))
+    assert "five levels of all" in page_of(results)
 
 
 @pytest.mark.parametrize(

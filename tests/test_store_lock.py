@@ -32,6 +32,12 @@ def test_one_process_holds_a_lock_until_it_ends(tmp_path):
     assert take_lock(path) is not None
 
 
+def test_a_link_that_leads_nowhere_is_no_endless_wait(tmp_path):
+    (tmp_path / "lock").symlink_to(tmp_path / "moved" / "lock")
+    with pytest.raises(FileNotFoundError):
+        take_lock(tmp_path / "lock")
+
+
 def test_a_lock_that_is_given_back_is_had_by_who_waits(tmp_path, monkeypatch):
     path = tmp_path / "lock"
     file = take_lock(path)

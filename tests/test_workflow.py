@@ -372,6 +372,9 @@ def test_every_method_is_judged_twice_and_listed(finished):
             assert len(read_table(folder / judge / "per_latent.csv")) >= 4
     table = pd.read_csv(finished / RESULTS / "leaderboard.csv")
     assert sorted(table["method"]) == sorted(2 * METHODS)
+    cnn = table[table["judge"] == "cnn"].set_index("method")
+    assert cnn.loc["finetune_v3", "published_best_corr_pose"] == 0.9318
+    assert cnn.loc["vectorfind_v8", "published_corr_eyes"] == 0.8744
     assert "<table" in (finished / RESULTS / "leaderboard.html").read_text()
 
 

@@ -10,7 +10,7 @@ import torch
 
 from ohlora_lib.control.origin import check_origin
 from ohlora_lib.control.sampling import map_latents
-from ohlora_lib.errors import InputError
+from ohlora_lib.errors import InputError, rebuild
 from ohlora_lib.networks import load_network
 from ohlora_lib.networks.inference import Synthesizer
 from ohlora_lib.networks.property_cnn import PropertyCNN, predict
@@ -124,7 +124,7 @@ def load_directions(path: str | Path) -> Directions:
     except (KeyError, ValueError) as error:
         raise InputError(
             f"{path} holds no complete set of directions ({error}); supply the right file, or "
-            "delete it and run snakemake again"
+            f"{rebuild(path)}"
         ) from error
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import nn
 
-from ohlora_lib.errors import InputError
+from ohlora_lib.errors import InputError, rebuild
 from ohlora_lib.store.checkpoints import read_checkpoint
 from ohlora_lib.training.state import tensors_digest
 
@@ -36,5 +36,5 @@ def check_origin(path: str | Path, name: str, network: nn.Module, file: str | Pa
     if known.get(name, found) != found:
         raise InputError(
             f"{path} was made with another {name} than {file}; supply the one that it was made "
-            "with, or delete it and run snakemake again"
+            f"with, or {rebuild(path)}"
         )

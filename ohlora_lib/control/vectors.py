@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ohlora_lib.control.vector_groups import VectorOptions, group_name
-from ohlora_lib.errors import InputError
+from ohlora_lib.errors import InputError, rebuild
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.store.checkpoints import read_checkpoint, save_checkpoint
 
@@ -116,8 +116,7 @@ def load_vectors(path: str | Path) -> StoredVectors:
             raise ValueError(f"slopes or directions are not {list(expected)}")
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
-            f"{path} holds no complete set of directions ({error}); delete it and run snakemake "
-            "again"
+            f"{path} holds no complete set of directions ({error}); {rebuild(path)}"
         ) from error
     return StoredVectors(vectors, options, slopes, checkpoint.provenance)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ohlora_lib.errors import InputError
+from ohlora_lib.errors import InputError, rebuild
 from ohlora_lib.seeds import rng
 from ohlora_lib.store.tables import read_table
 
@@ -93,8 +93,6 @@ def read_scores(folder: str | Path, attributes: Sequence[str]) -> dict[str, dict
         if path.is_file():
             table = read_table(path, ["id", "mean"])
             if not np.all((table["mean"] >= 0) & (table["mean"] <= 1)):
-                raise InputError(
-                    f"{path} has a mean outside 0-1; delete it and run snakemake again"
-                )
+                raise InputError(f"{path} has a mean outside 0-1; {rebuild(path)}")
             scores[attribute] = dict(zip(table["id"].tolist(), table["mean"].tolist(), strict=True))
     return scores

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ohlora_lib.errors import InputError
+from ohlora_lib.errors import InputError, rebuild
 from ohlora_lib.store.checkpoints import read_checkpoint, save_checkpoint
 
 # Kind (as in a checkpoint's metadata) -> module and class. A network class has `kind` and
@@ -68,7 +68,7 @@ def load_network(path: str | Path, kind: str | None = None) -> nn.Module:
     except (TypeError, ValueError) as error:
         raise InputError(
             f"{path} has a configuration that builds no {checkpoint.kind} ({error}); "
-            "supply the right file, or delete it and run snakemake again"
+            f"supply the right file, or {rebuild(path)}"
         ) from error
     found = misfit(module, checkpoint.tensors)
     if found is not None:

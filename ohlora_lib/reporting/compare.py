@@ -95,19 +95,18 @@ def read_run(results: Path, name: str) -> Run:
 
 
 def _read_leaderboard(folder: Path) -> pd.DataFrame:
-    """Return a run's leaderboard with its seconds, which stand in a table of their own."""
-    names = [column.name for column in COLUMNS if column.name != SECONDS]
+    """Return a run's leaderboard with its seconds, which stand in a table of their own.
+
+    Columns that a run of older code lacks are NaN.
+    """
     path = folder / "leaderboard.csv"
-    read_table(
-        path, ["rank", "method", "judge", "score", "broken", *names]
-    )  # names what is missing
     table = read_table(path)
+    read_table(path, ["rank", "method", "judge", "score", "broken"])  # names what is missing
     costs = folder / "costs.csv"
-    if SECONDS in table:
-        return table
-    if not costs.is_file():
-        return table.assign(**{SECONDS: float("nan")})
-    return table.merge(read_table(costs, ["method", SECONDS]), on="method", how="left")
+    if SECONDS not in table and costs.is_file():
+        table = table.merge(read_table(costs, ["method", SECONDS]), on="method", how="left")
+    missing = [column.name for column in COLUMNS if column.name not in table]
+    return table.assign(**dict.fromkeys(missing, float("nan")))
 
 
 def differences(a: dict, b: dict) -> list[tuple[str, str, str]]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from ohlora_lib.errors import InputError
+from ohlora_lib.errors import InputError, rebuild
 
 DECIMALS = 4  # of a published normalised score
 
@@ -51,7 +51,7 @@ def units(
     names = list(names)
     missing = [name for name in names if name not in statistics]
     if missing:
-        raise InputError(f"{source} lacks {', '.join(missing)}; delete it and run snakemake again")
+        raise InputError(f"{source} lacks {', '.join(missing)}; {rebuild(source)}")
     return {name: (statistics[name]["mean"], statistics[name]["std"]) for name in names}
 
 

@@ -1,5 +1,6 @@
 """Locks on files, which go with the process that holds them, however it ends."""
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -47,13 +48,12 @@ def take_lock(path: str | Path, wait: float = 0, mode: int = 0o644) -> int | Non
 
 def _open(path: str | Path, mode: int) -> int:
     """Open a file for writing, as locks on network file systems need, or else for reading."""
-    while True:
-        try:
-            return os.open(path, os.O_RDWR)
-        except PermissionError:
-            return os.open(path, os.O_RDONLY)  # another user's
-        except FileNotFoundError:
-            try:
-                return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
-            except FileExistsError:  # made in between; O_CREAT alone is refused for another user's
-                continue  # file in a folder like /tmp (fs.protected_regular)
+    if not os.path.exists(path):
+        # O_CREAT alone is refused for another user's file in a folder like /tmp
+        # (fs.protected_regular), so not without O_EXCL
+        with contextlib.suppress(FileExistsError):  # made in between, or a link that leads nowhere
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        return os.open(path, os.O_RDWR)
+    except PermissionError:
+        return os.open(path, os.O_RDONLY)  # another user's

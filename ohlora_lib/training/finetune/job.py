@@ -22,10 +22,12 @@ from ohlora_lib.training.distributed import Ranks
 from ohlora_lib.training.finetune.conditioning import conditional_generator
 from ohlora_lib.training.finetune.drawing import set_mean_w
 from ohlora_lib.training.finetune.faces import read_faces
-from ohlora_lib.training.finetune.loop import Trained, train_finetune
+from ohlora_lib.training.finetune.loop import Diverged, Trained, train_finetune
 from ohlora_lib.training.finetune.objective import Material, Objective
 from ohlora_lib.training.finetune.options import FinetuneOptions, check_processes
 from ohlora_lib.training.state import locked
+
+RESCUED = "last_good"  # folder beside the state, for what a training had learnt when it diverged
 
 # Imported only when needed, so that a job's code digest covers its own objective and no other.
 OBJECTIVES = {
@@ -75,6 +77,8 @@ def finetune(
         device: torch device name.
 
     Raises:
+        FloatingPointError: the training diverged; what it had learnt is then in `last_good/` beside
+            its state, in the same files.
         ValueError: torchrun started more processes than these options allow.
         InputError: another process trains with the same state.
     """
@@ -83,7 +87,7 @@ def finetune(
     if ranks.first:
         print(f"{name}, recipe {recipe}:")
         print("\n".join(f"  {key}: {value}" for key, value in asdict(options).items()), flush=True)
-    stream = derive_seed(seed, "finetune", name)
+    stream = _stream(seed, name)
     torch.manual_seed(stream)
     base = load_network(generator, StyleGANGenerator.kind).to(device)
     known = read_checkpoint(generator).provenance.get("labels", ())
@@ -100,14 +104,24 @@ def finetune(
     cnns = [load_network(path, AttributeCNN.kind) for path in attribute_cnns]
     material.attribute_cnns = [cnn.to(device) for cnn in cnns]
     objective = make_objective(material, options, stream)
+    known = {"name": name, "recipe": recipe, "seed": seed}
+    rescued = Path(state) / RESCUED
     with locked(state) if ranks.first else contextlib.nullcontext():
         ranks.agree(None)  # none of the others reads a state before the folder is ours
-        trained = train_finetune(objective, material, options, state, stream, code)
-        if not ranks.first:
-            return
-        set_mean_w(trained.networks["generator"], derive_seed(stream, "mean w"))
-        known = {"name": name, "recipe": recipe, "seed": seed}
-        _write(Path(folder), Path(state), objective, trained, options, known)
+        try:
+            trained = train_finetune(objective, material, options, state, stream, code)
+        except Diverged as error:
+            if error.trained is None:
+                raise
+            if ranks.first:
+                _write(rescued, Path(state), objective, error.trained, options, known)
+            ranks.agree(None)  # the first process to end ends all
+            raise FloatingPointError(
+                f"{error}; its networks after epoch {error.trained.epoch} are in {rescued}"
+            ) from error
+        if ranks.first:
+            _write(Path(folder), Path(state), objective, trained, options, known)
+            shutil.rmtree(rescued, ignore_errors=True)  # of an earlier training
 
 
 def _write(
@@ -119,6 +133,8 @@ def _write(
     known: dict[str, Any],
 ) -> None:
     """Write what `finetune` promises; `known` goes to the provenance with what is told here."""
+    generator = trained.networks["generator"]
+    set_mean_w(generator, derive_seed(_stream(known["seed"], known["name"]), "mean w"))
     provenance = {
         **known,
         "options": asdict(options),
@@ -138,7 +154,11 @@ def _write(
     shutil.copytree(state / "samples", samples)
     shutil.copyfile(state / "log.csv", folder / "train_log.csv")
     write_checksum(folder / "train_log.csv")
-    save_network(folder / "generator.safetensors", trained.networks["generator"], provenance)
+    save_network(folder / "generator.safetensors", generator, provenance)
+
+
+def _stream(seed: int, name: str) -> int:
+    return derive_seed(seed, "finetune", name)
 
 
 def make_objective(material: Material, options: FinetuneOptions, seed: int) -> Objective:

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from ohlora_lib.networks import save_network
 from ohlora_lib.networks.pixels import to_float, to_uint8
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.seeds import derive_seed, rng
@@ -30,7 +29,6 @@ SAMPLED_LATENTS = 6
 SAMPLED = ((0, 0, 0), (-1.8, 0, 0), (1.8, 0, 0), (0, -1.2, 0), (0, 1.6, 0), (0, 0, -2), (0, 0, 2))
 WARM = 0.05  # share of the steps over which the cosine schedule first rises
 DIVERGED = 1e4  # a loss beyond it is as bad as NaN
-RESCUED = "last_good"  # folder beside the state, of networks that open like any other
 
 
 @dataclass
@@ -41,6 +39,21 @@ class Trained:
     epoch: int  # the one they are from
     check: dict[str, float]  # its protocol check
     steps: int  # done, by which `patience` or the budget of steps ended the training
+
+
+class Diverged(FloatingPointError):
+    """A training that ended in no numbers.
+
+    Attributes:
+        trained: its networks at the best check before that; None before the first check.
+    """
+
+    def __init__(self, what: str, step: int, trained: Trained) -> None:
+        super().__init__(
+            f"{what} at step {step}: the training diverged; lower lr or critic_lr of this version, "
+            "with which it begins anew"
+        )
+        self.trained = trained if trained.epoch >= 0 else None
 
 
 def train_finetune(
@@ -66,8 +79,7 @@ def train_finetune(
         code: digest of the code that trains; a state made by other code is not resumed.
 
     Raises:
-        FloatingPointError: a loss is not finite or beyond 10,000, or a weight is not finite; the
-            networks of the best check are then in `last_good/`.
+        Diverged: a loss is not finite or beyond 10,000, or a weight is not finite.
         InputError: another process trains in the same directory.
     """
     state_directory = Path(state_directory)
@@ -109,7 +121,7 @@ def train_finetune(
             _set_rates(optimizers, rates, _rate(step, options))
             for name, value in objective.learn(step).items():
                 if not np.isfinite(value) or value > DIVERGED:
-                    raise best.rescued(f"{name} is {value}", step, state_directory, ranks.first)
+                    raise Diverged(f"{name} is {value}", step, best.trained(done))
                 sums.setdefault(name, []).append(value)
             for name, average in averages.items():
                 average.update(objective.trained[name], options.batch)
@@ -123,7 +135,7 @@ def train_finetune(
             check = protocol_check(generator, checker, latents[:CHECKED_LATENTS], options)
             check = ranks.agree(check)
             if not (_finite(modules) and np.isfinite(list(check.values())).all()):
-                raise best.rescued("a weight is not finite", step, state_directory, ranks.first)
+                raise Diverged("a weight is not finite", step, best.trained(done))
             best.offer(epoch, check, learnt=done > options.warmup)
             means = {
                 key: float(np.mean(sums[key])) if key in sums else "" for key in objective.told
@@ -138,8 +150,7 @@ def train_finetune(
             write_picture(state_directory / "samples" / f"epoch-{epoch:04d}.png", sample)
             state.save(done, best.info)
         progress.close()
-    networks = {name: network.eval() for name, network in best.networks.items()}
-    return Trained(networks, best.info["epoch"], best.info["check"], done)
+    return best.trained(done)
 
 
 class _Best:
@@ -173,20 +184,10 @@ class _Best:
             for name, network in self.networks.items():
                 network.load_state_dict(self.sources[name].state_dict())
 
-    def rescued(self, what: str, step: int, directory: Path, write: bool) -> FloatingPointError:
-        """Return the error of a training that diverged, once what it had learnt is written.
-
-        The state goes when the training begins anew with other options; these files stay.
-        """
-        told = f"{what} at step {step}: the training diverged; "
-        if self.info["epoch"] >= 0:
-            folder = directory / RESCUED
-            for name, network in self.networks.items() if write else ():
-                save_network(folder / f"{name}.safetensors", network, dict(self.info))
-            told += f"its networks after epoch {self.info['epoch']} are in {folder}; "
-        return FloatingPointError(
-            f"{told}lower lr or critic_lr of this version, with which it begins anew"
-        )
+    def trained(self, steps: int) -> Trained:
+        """Return the networks, to be written."""
+        networks = {name: network.eval() for name, network in self.networks.items()}
+        return Trained(networks, self.info["epoch"], self.info["check"], steps)
 
 
 @torch.inference_mode()
