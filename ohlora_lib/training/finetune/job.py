@@ -104,7 +104,7 @@ def finetune(
     cnns = [load_network(path, AttributeCNN.kind) for path in attribute_cnns]
     material.attribute_cnns = [cnn.to(device) for cnn in cnns]
     objective = make_objective(material, options, stream)
-    known = {"name": name, "recipe": recipe, "seed": seed}
+    job = {"name": name, "recipe": recipe, "seed": seed}
     rescued = Path(state) / RESCUED
     with locked(state) if ranks.first else contextlib.nullcontext():
         ranks.agree(None)  # none of the others reads a state before the folder is ours
@@ -114,13 +114,13 @@ def finetune(
             if error.trained is None:
                 raise
             if ranks.first:
-                _write(rescued, Path(state), objective, error.trained, options, known)
+                _write(rescued, Path(state), objective, error.trained, options, job)
             ranks.agree(None)  # the first process to end ends all
             raise FloatingPointError(
                 f"{error}; its networks after epoch {error.trained.epoch} are in {rescued}"
             ) from error
         if ranks.first:
-            _write(Path(folder), Path(state), objective, trained, options, known)
+            _write(Path(folder), Path(state), objective, trained, options, job)
             shutil.rmtree(rescued, ignore_errors=True)  # of an earlier training
 
 
@@ -130,13 +130,13 @@ def _write(
     objective: Objective,
     trained: Trained,
     options: FinetuneOptions,
-    known: dict[str, Any],
+    job: dict[str, Any],
 ) -> None:
-    """Write what `finetune` promises; `known` goes to the provenance with what is told here."""
+    """Write what `finetune` promises; `job` goes to the provenance with what is told here."""
     generator = trained.networks["generator"]
-    set_mean_w(generator, derive_seed(_stream(known["seed"], known["name"]), "mean w"))
+    set_mean_w(generator, derive_seed(_stream(job["seed"], job["name"]), "mean w"))
     provenance = {
-        **known,
+        **job,
         "options": asdict(options),
         "labels": list(options.labels),
         "conditional_truncation": None,
