@@ -6,7 +6,6 @@ from ohlora_lib.control.configured import DIRECTION_METHODS, DIRECTION_STARTS, R
 from ohlora_lib.judging import JUDGES
 from ohlora_lib.store.layout import CHUNK
 
-
 # of the published recipes: one process, and all the steps of the configuration
 AS_PUBLISHED = {"gpus": 1, "patience": 0}
 
