@@ -1,6 +1,5 @@
 """Generates a population of images into shards; any image can be made again from its row."""
 
-import hashlib
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from ohlora_lib.networks.inference import Synthesizer, mixed_styles, mixing_cut
 from ohlora_lib.networks.pixels import to_uint8
 from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 from ohlora_lib.seeds import derive_seed, rng
+from ohlora_lib.store.checksum import file_sha256
 from ohlora_lib.store.layout import shard_bounds, shard_index
 from ohlora_lib.store.shards import image_shard, read_image_shard, read_recipe
 
@@ -78,7 +78,7 @@ def generate(
             f"{resolution}; correct the generator or domain.resolution in the configuration"
         )
     recipe = {
-        "generator_sha256": _sha256(weights),
+        "generator_sha256": file_sha256(weights),
         "population": population,
         "seed": seed,
         "truncation_psi": float(truncation_psi),
@@ -128,7 +128,7 @@ def regenerate(
             f"{path} does not say how its images were drawn; delete it and run snakemake again, or "
             "leave imported images as they are"
         )
-    if recipe["generator_sha256"] != _sha256(weights):
+    if recipe["generator_sha256"] != file_sha256(weights):
         raise InputError(
             f"{weights} did not draw the images of {path} (their generator has the checksum "
             f"{recipe['generator_sha256'][:12]}); give the right checkpoint"
@@ -148,11 +148,6 @@ def regenerate(
     with torch.inference_mode():
         layers = network.truncate(torch.from_numpy(w), recipe["truncation_psi"], network.num_layers)
         return to_uint8(network.synthesis(layers))
-
-
-def _sha256(path: str | Path) -> str:
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _labels(seeds: Sequence[int], dim: int) -> np.ndarray | None:

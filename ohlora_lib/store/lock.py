@@ -26,6 +26,9 @@ def take_lock(path: str | Path, wait: float = 0, mode: int = 0o644) -> int | Non
 
     Returns:
         The open file, whose closing gives the lock back; None if another process holds it.
+
+    Raises:
+        OSError: the file can be neither opened nor made.
     """
     file = _open(path, mode)
     end = time.monotonic() + wait

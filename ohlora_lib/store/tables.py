@@ -4,7 +4,6 @@ Parquet holds checksums of its pages. A CSV has one in a file beside it (`scores
 `sha256sum` writes them), since it looks whole without its last rows, or with another digit.
 """
 
-import hashlib
 import json
 import math
 import os
@@ -18,6 +17,7 @@ import pyarrow as pa
 
 from ohlora_lib.errors import InputError, rebuild
 from ohlora_lib.store.atomic import atomic_path
+from ohlora_lib.store.checksum import file_sha256
 
 
 def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -87,7 +87,7 @@ def write_checksum(path: str | Path) -> None:
     """Write the SHA-256 of a CSV beside it; whoever reads it with `read_table` compares."""
     path = Path(path)
     with atomic_path(_checksum_file(path)) as part:
-        part.write_text(f"{_sha256(path)}  {path.name}\n", encoding="utf-8")
+        part.write_text(f"{file_sha256(path)}  {path.name}\n", encoding="utf-8")
 
 
 def read_json(path: str | Path) -> Any:
@@ -126,7 +126,7 @@ def write_json(path: str | Path, document: Any) -> None:
 
 def _compare_checksum(path: Path) -> None:
     beside = _checksum_file(path)
-    if beside.is_file() and beside.read_text(errors="replace").split()[:1] != [_sha256(path)]:
+    if beside.is_file() and beside.read_text(errors="replace").split()[:1] != [file_sha256(path)]:
         raise InputError(
             f"{path} is not what was written: {beside.name} beside it has another checksum; "
             f"{rebuild(path)}"
@@ -135,11 +135,6 @@ def _compare_checksum(path: Path) -> None:
 
 def _checksum_file(path: Path) -> Path:
     return path.with_name(f"{path.name}.sha256")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _ends_a_line(path: Path) -> bool:

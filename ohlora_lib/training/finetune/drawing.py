@@ -68,6 +68,11 @@ def set_mean_w(generator: StyleGANGenerator, seed: int, samples: int = 4096) -> 
 
     A generator follows the mean itself only where it draws whole; here mapping and synthesis are
     called apart, and it would keep the mean of the one it began with.
+
+    Args:
+        generator: with a label; its `truncation.w_avg` [w_dim] is replaced.
+        seed: of the latents and labels, both N(0, 1).
+        samples: how many of them.
     """
     device = generator.truncation.w_avg.device
     stream = torch.Generator().manual_seed(seed)
