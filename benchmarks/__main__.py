@@ -16,7 +16,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from benchmarks.common import ROOT, append  # noqa: E402
-from ohlora_lib.jobs import keep_memory  # noqa: E402
+from ohlora_lib.runtime.jobs import keep_memory  # noqa: E402
 
 BENCHMARKS = {
     "rendering": "bench_networks",

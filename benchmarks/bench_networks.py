@@ -7,13 +7,13 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.common import WEIGHTS, Row, best_of
+from ohlora_lib.generators.synthesis import Synthesizer
 from ohlora_lib.networks import load_network
 from ohlora_lib.networks.attribute_cnn import AttributeCNN, predict
-from ohlora_lib.networks.inference import Synthesizer
-from ohlora_lib.networks.pixels import to_float, to_unit
 from ohlora_lib.networks.segmentation import MAP_SIDE, ParserSegmenter
 from ohlora_lib.portraits.parameters import sample_parameters
 from ohlora_lib.portraits.renderer import render
+from ohlora_lib.store.pixels import to_float, to_unit
 
 ONE_BY_ONE = "module one by one"
 BATCHES = {"cpu": (16,), "cuda": (1, 4, 16, 64, 256, 1024)}  # swept on a GPU

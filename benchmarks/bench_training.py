@@ -7,22 +7,22 @@ import numpy as np
 import torch
 
 from benchmarks.common import WEIGHTS, Row, best_of
-from ohlora_lib.control.directions import Directions
-from ohlora_lib.control.trained import TrainingOptions, train_directions
+from ohlora_lib.generators.stylegan1.conditioning import conditional_generator
+from ohlora_lib.methods.directions.gradient import TrainingOptions, train_directions
+from ohlora_lib.methods.directions.model import Directions
+from ohlora_lib.methods.finetune.drawing import draw_faces
+from ohlora_lib.methods.finetune.faces import Faces
+from ohlora_lib.methods.finetune.job import make_objective
+from ohlora_lib.methods.finetune.objective import Material
+from ohlora_lib.methods.finetune.options import FinetuneOptions
+from ohlora_lib.methods.finetune.versions import VERSIONS, version_options
 from ohlora_lib.networks import load_network
 from ohlora_lib.networks.attribute_cnn import AttributeCNN
-from ohlora_lib.networks.pixels import to_unit
 from ohlora_lib.networks.property_cnn import HairstyleCNN, PropertyCNN
 from ohlora_lib.scores import CONTROLLED
+from ohlora_lib.store.pixels import to_unit
 from ohlora_lib.training.classifier import ClassifierOptions, FoldData, train_fold
-from ohlora_lib.training.finetune.conditioning import conditional_generator
-from ohlora_lib.training.finetune.drawing import draw_faces
-from ohlora_lib.training.finetune.faces import Faces
-from ohlora_lib.training.finetune.job import make_objective
-from ohlora_lib.training.finetune.objective import Material
-from ohlora_lib.training.finetune.options import FinetuneOptions
-from ohlora_lib.training.finetune.versions import VERSIONS, version_options
-from ohlora_lib.training.property_cnn import PropertyOptions, ScoredFaces, train_property_cnn
+from ohlora_lib.training.score_regression import PropertyOptions, ScoredFaces, train_property_cnn
 
 BATCHES = 16  # an epoch, of the networks that are timed by epochs
 HELD_OUT = 8  # pictures

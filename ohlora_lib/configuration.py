@@ -9,8 +9,8 @@ from typing import Any
 import jsonschema
 import yaml
 
-from ohlora_lib.documents import load_yaml
 from ohlora_lib.errors import InputError
+from ohlora_lib.runtime.documents import load_yaml
 
 Place = tuple[str | int, ...]  # the keys that lead to a value
 Check = Callable[[dict[str, Any]], Iterable[tuple[Place, str]]]  # yields mistakes, as sentences

@@ -10,12 +10,12 @@ from pathlib import Path
 sys.path.insert(0, workflow.basedir)
 
 from ohlora_lib.configuration import validate_config
-from ohlora_lib.control.configured import method_problems
-from ohlora_lib.digest import code_digest as library_digest
-from ohlora_lib.digest import keep_parsed, load_parsed, source_digest
+from ohlora_lib.methods.configured import method_problems
+from ohlora_lib.runtime.digest import code_digest as library_digest
+from ohlora_lib.runtime.digest import keep_parsed, load_parsed, source_digest
 from ohlora_lib.errors import InputError
-from ohlora_lib.gpus import count_gpus
-from ohlora_lib.provenance import commit, environment
+from ohlora_lib.runtime.gpus import count_gpus
+from ohlora_lib.runtime.provenance import commit, environment
 from ohlora_lib.scores import ALGORITHMS, PROPERTIES
 from ohlora_lib.weights.entries import FOLDER
 from ohlora_lib.weights.registry import find_part, load_registry

@@ -137,7 +137,7 @@ rule judge_faces:
         batch=lookup(dpath="domain/segmenter/batch", within=config),
         bootstrap=lookup(dpath="judging/bootstrap", within=config),
         seed=lookup(dpath="seed", within=config),
-        code=code_digest("ohlora_lib.judging.facexformer_judge"),
+        code=code_digest("ohlora_lib.judging.judges.facexformer"),
     script:
         "../workflow_scripts/judge_faces.py"
 

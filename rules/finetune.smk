@@ -36,7 +36,7 @@ rule finetune_adversarial:
         recipe=finetune_recipe,
         options=lambda wildcards: asdict(finetune_options(wildcards.version)),
         code=code_digest(
-            "ohlora_lib.training.finetune.job", "ohlora_lib.training.finetune.adversarial"
+            "ohlora_lib.methods.finetune.job", "ohlora_lib.methods.finetune.adversarial"
         ),
     script:
         "../workflow_scripts/finetune.py"
@@ -56,7 +56,7 @@ use rule finetune_adversarial as finetune_scores with:
         seed=lookup(dpath="seed", within=config),
         recipe=finetune_recipe,
         options=lambda wildcards: asdict(finetune_options(wildcards.version)),
-        code=code_digest("ohlora_lib.training.finetune.job", "ohlora_lib.training.finetune.scores"),
+        code=code_digest("ohlora_lib.methods.finetune.job", "ohlora_lib.methods.finetune.scores"),
 
 
 use rule finetune_adversarial as finetune_autoencoder with:
@@ -76,7 +76,7 @@ use rule finetune_adversarial as finetune_autoencoder with:
         recipe=finetune_recipe,
         options=lambda wildcards: asdict(finetune_options(wildcards.version)),
         code=code_digest(
-            "ohlora_lib.training.finetune.job",
-            "ohlora_lib.training.finetune.autoencoder",
+            "ohlora_lib.methods.finetune.job",
+            "ohlora_lib.methods.finetune.autoencoder",
             "ohlora_lib.networks.attribute_cnn",
         ),

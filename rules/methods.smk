@@ -1,8 +1,8 @@
 # Helpers of the model half: which methods there are, what each needs, and what is asked of it.
 from dataclasses import asdict
 
-from ohlora_lib.control import configured
-from ohlora_lib.control.configured import DIRECTION_METHODS, DIRECTION_STARTS, RANDOM_LABELS
+from ohlora_lib.methods import configured
+from ohlora_lib.methods.configured import DIRECTION_METHODS, DIRECTION_STARTS, RANDOM_LABELS
 from ohlora_lib.judging import JUDGES
 from ohlora_lib.store.layout import CHUNK
 
@@ -289,8 +289,8 @@ def method_digest(wildcards):
     family = wildcards.method.partition("_")[0]
     if family == "reference":
         family = method_settings(wildcards.method)["kind"]
-    modules = {"finetune": "conditional", "vectorfind": "vector_model", "directions": "directions"}
-    return code_digest("ohlora_lib.judging.pictures", f"ohlora_lib.control.{modules[family]}")
+    modules = {"finetune": "finetune.conditional", "vectorfind": "vectorfind.model", "directions": "directions.model"}
+    return code_digest("ohlora_lib.judging.pictures", f"ohlora_lib.methods.{modules[family]}")
 
 
 def method_posterior(wildcards):
@@ -417,7 +417,7 @@ def judge_options(wildcards):
 
 def judge_digest(wildcards):
     """Params function: hash of the code that one judge runs, and of no other's."""
-    modules = ["ohlora_lib.judging.judges", f"ohlora_lib.judging.{wildcards.judge}_judge"]
+    modules = ["ohlora_lib.judging.judges.registry", f"ohlora_lib.judging.judges.{wildcards.judge}"]
     return code_digest(*modules) if wildcards.judge == "cnn" else segmenter_code(*modules)
 
 

@@ -30,7 +30,7 @@ rule train_property_cnn:
         kind="property_cnn",
         options=reader_options("property_cnn"),
         seed=lookup(dpath="seed", within=config),
-        code=code_digest("ohlora_lib.populations.property_cnn"),
+        code=code_digest("ohlora_lib.populations.learn_scores"),
     script:
         "../workflow_scripts/train_property_cnn.py"
 
@@ -60,7 +60,7 @@ rule score_property_cnn:
         runtime="1h",
     params:
         kind="property_cnn",
-        code=code_digest("ohlora_lib.populations.property_cnn"),
+        code=code_digest("ohlora_lib.populations.learn_scores"),
     script:
         "../workflow_scripts/score_property_cnn.py"
 
@@ -91,7 +91,7 @@ rule plot_property_cnn:
         mem_mb=1000,
         runtime="10m",
     params:
-        code=code_digest("ohlora_lib.reporting.property_cnn"),
+        code=code_digest("ohlora_lib.reporting.score_regression_figure"),
     script:
         "../workflow_scripts/plot_property_cnn.py"
 
@@ -121,7 +121,7 @@ use rule train_property_cnn as train_hairstyle_cnn with:
         kind="hairstyle_cnn",
         options=reader_options("hairstyle_cnn"),
         seed=lookup(dpath="seed", within=config),
-        code=code_digest("ohlora_lib.populations.property_cnn"),
+        code=code_digest("ohlora_lib.populations.learn_scores"),
 
 
 use rule score_property_cnn as score_hairstyle_cnn with:
@@ -141,7 +141,7 @@ use rule score_property_cnn as score_hairstyle_cnn with:
         result("benchmarks/score_hairstyle_cnn.tsv")
     params:
         kind="hairstyle_cnn",
-        code=code_digest("ohlora_lib.populations.property_cnn"),
+        code=code_digest("ohlora_lib.populations.learn_scores"),
 
 
 rule merge_property_cnn:
@@ -162,7 +162,7 @@ rule merge_property_cnn:
         mem_mb=1000,
         runtime="10m",
     params:
-        code=code_digest("ohlora_lib.populations.property_cnn"),
+        code=code_digest("ohlora_lib.populations.learn_scores"),
     script:
         "../workflow_scripts/merge_property_cnn.py"
 
@@ -187,6 +187,6 @@ rule score_merged_cnn:
         mem_mb=2000,
         runtime="1h",
     params:
-        code=code_digest("ohlora_lib.populations.property_cnn"),
+        code=code_digest("ohlora_lib.populations.learn_scores"),
     script:
         "../workflow_scripts/score_merged_cnn.py"

@@ -28,7 +28,7 @@ rule randomise_label:
     params:
         numbers=max(RANDOM_LABELS.values()),
         seed=lookup(dpath="seed", within=config),
-        code=code_digest("ohlora_lib.control.sampling"),
+        code=code_digest("ohlora_lib.methods.sampling"),
     script:
         "../workflow_scripts/randomise_label.py"
 
@@ -55,7 +55,7 @@ rule draw_samples:
         part=sample_part,
         seed=lookup(dpath="seed", within=config),
         batch_size=lookup(dpath="inference/batch", within=config),
-        code=code_digest("ohlora_lib.control.sampling"),
+        code=code_digest("ohlora_lib.methods.sampling"),
     script:
         "../workflow_scripts/draw_samples.py"
 
@@ -105,7 +105,7 @@ rule find_vectors:
         settings=search_settings,
         seed=lookup(dpath="seed", within=config),
         batch_size=lookup(dpath="inference/batch", within=config),
-        code=code_digest("ohlora_lib.control.vectorfind"),
+        code=code_digest("ohlora_lib.methods.vectorfind.search"),
     script:
         "../workflow_scripts/find_vectors.py"
 
@@ -132,7 +132,7 @@ rule test_vectors:
         latents=lookup(dpath="judging/latents", within=config),
         seed=lookup(dpath="seed", within=config),
         batch_size=lookup(dpath="inference/batch", within=config),
-        code=code_digest("ohlora_lib.control.vector_model"),
+        code=code_digest("ohlora_lib.methods.vectorfind.model"),
     script:
         "../workflow_scripts/test_vectors.py"
 
@@ -191,7 +191,7 @@ rule fit_directions:
         options=lookup(dpath="directions/training", within=config),
         seed=lookup(dpath="seed", within=config),
         batch_size=lookup(dpath="inference/batch", within=config),
-        code=code_digest("ohlora_lib.control.fit"),
+        code=code_digest("ohlora_lib.methods.directions.fit"),
     script:
         "../workflow_scripts/fit_directions.py"
 
@@ -217,6 +217,6 @@ rule measure_saturation:
         latents=lookup(dpath="directions/saturation/latents", within=config),
         seed=lookup(dpath="seed", within=config),
         batch_size=lookup(dpath="inference/batch", within=config),
-        code=code_digest("ohlora_lib.control.saturation"),
+        code=code_digest("ohlora_lib.methods.directions.saturation"),
     script:
         "../workflow_scripts/measure_saturation.py"

@@ -5,16 +5,16 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from ohlora_lib.generators.stylegan1.conditioning import conditional_generator
+from ohlora_lib.generators.stylegan1.discriminator import StyleGANDiscriminator
+from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
+from ohlora_lib.methods.finetune.faces import Faces
+from ohlora_lib.methods.finetune.job import make_objective
+from ohlora_lib.methods.finetune.objective import Material, Objective
+from ohlora_lib.methods.finetune.options import ALL_LABELS, FinetuneOptions
+from ohlora_lib.methods.finetune.versions import version_options
 from ohlora_lib.networks.attribute_cnn import AttributeCNN
 from ohlora_lib.networks.property_cnn import PropertyCNN
-from ohlora_lib.networks.stylegan_discriminator import StyleGANDiscriminator
-from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
-from ohlora_lib.training.finetune.conditioning import conditional_generator
-from ohlora_lib.training.finetune.faces import Faces
-from ohlora_lib.training.finetune.job import make_objective
-from ohlora_lib.training.finetune.objective import Material, Objective
-from ohlora_lib.training.finetune.options import ALL_LABELS, FinetuneOptions
-from ohlora_lib.training.finetune.versions import version_options
 
 SIDE = 32
 SHAPE = {"resolution": SIDE, "fmaps_base": 128, "fmaps_max": 16}

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ohlora_lib.generators.stylegan1.discriminator import StyleGANDiscriminator
+from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
 from ohlora_lib.networks import network_class
-from ohlora_lib.networks.stylegan_discriminator import StyleGANDiscriminator
-from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 from ohlora_lib.portraits.parameters import sample_parameters
 from ohlora_lib.portraits.renderer import render
 

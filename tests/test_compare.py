@@ -11,10 +11,10 @@ import pytest
 import yaml
 
 from ohlora_lib.errors import InputError
-from ohlora_lib.provenance import commit, environment
 from ohlora_lib.reporting.compare import compare_runs, differences
 from ohlora_lib.reporting.leaderboard_columns import COLUMNS
 from ohlora_lib.reporting.run_record import write_run_record
+from ohlora_lib.runtime.provenance import commit, environment
 from ohlora_lib.store.tables import read_json, read_table, write_table
 
 ROOT = Path(__file__).parents[1]

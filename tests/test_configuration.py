@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from ohlora_lib.configuration import load_schema, validate_config
-from ohlora_lib.control.configured import method_names, method_problems, training_cores
 from ohlora_lib.errors import InputError
+from ohlora_lib.methods.configured import method_names, method_problems, training_cores
 from ohlora_lib.scores import ALGORITHMS
 
 ROOT = Path(__file__).parents[1]

@@ -4,9 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from ohlora_lib import digest
-from ohlora_lib.digest import code_digest, import_closure, keep_parsed, load_parsed, source_digest
 from ohlora_lib.errors import InputError
+from ohlora_lib.runtime import digest
+from ohlora_lib.runtime.digest import (
+    code_digest,
+    import_closure,
+    keep_parsed,
+    load_parsed,
+    source_digest,
+)
 
 FILES = {
     "__init__.py": "",
@@ -156,8 +162,8 @@ def test_errors(package):
 
 
 def test_own_package():
-    assert import_closure("ohlora_lib.digest") == [
+    assert import_closure("ohlora_lib.runtime.digest") == [
         "ohlora_lib",
-        "ohlora_lib.digest",
+        "ohlora_lib.runtime.digest",
         "ohlora_lib.errors",
     ]

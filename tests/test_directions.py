@@ -15,10 +15,17 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.covariance import ledoit_wolf
 
-from ohlora_lib.control import fit, trained
-from ohlora_lib.control.conditional import ConditionalModel
-from ohlora_lib.control.configured import DIRECTION_METHODS, DIRECTION_STARTS
-from ohlora_lib.control.directions import (
+from ohlora_lib.errors import InputError
+from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
+from ohlora_lib.generators.synthesis import Synthesizer
+from ohlora_lib.methods.configured import DIRECTION_METHODS, DIRECTION_STARTS
+from ohlora_lib.methods.directions import fit
+from ohlora_lib.methods.directions import gradient as trained
+from ohlora_lib.methods.directions.closed_form import Moments, fit_linear, moments
+from ohlora_lib.methods.directions.fit import MEASURED, Reader, fit_directions, measured_slopes
+from ohlora_lib.methods.directions.gradient import TrainingOptions, train_directions
+from ohlora_lib.methods.directions.layer_strengths import layer_effects, layer_strengths
+from ohlora_lib.methods.directions.model import (
     FREE,
     SHARE,
     DirectionModel,
@@ -26,30 +33,24 @@ from ohlora_lib.control.directions import (
     load_directions,
     save_directions,
 )
-from ohlora_lib.control.fit import MEASURED, Reader, fit_directions, measured_slopes
-from ohlora_lib.control.layers import layer_effects, layer_strengths
-from ohlora_lib.control.linear import Moments, fit_linear, moments
-from ohlora_lib.control.models import PARTS, open_model
-from ohlora_lib.control.sampling import (
+from ohlora_lib.methods.finetune.conditional import ConditionalModel
+from ohlora_lib.methods.models import PARTS, open_model
+from ohlora_lib.methods.sampling import (
     draw_samples,
     log_odds,
     map_latents,
     random_label_generator,
     random_latents,
 )
-from ohlora_lib.control.trained import TrainingOptions, train_directions
-from ohlora_lib.errors import InputError
 from ohlora_lib.networks import load_network, save_network
 from ohlora_lib.networks.attribute_cnn import AttributeCNN
 from ohlora_lib.networks.attribute_cnn import predict as predict_attribute
-from ohlora_lib.networks.inference import Synthesizer
-from ohlora_lib.networks.pixels import to_float
 from ohlora_lib.networks.property_cnn import OUTPUTS, PropertyCNN, predict
-from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.store import samples
 from ohlora_lib.store.checkpoints import read_checkpoint, save_checkpoint
 from ohlora_lib.store.layout import CHUNK
+from ohlora_lib.store.pixels import to_float
 from ohlora_lib.store.samples import iter_samples, join_samples, read_samples, samples_writer
 from ohlora_lib.store.tables import read_json, write_json
 from ohlora_lib.training.state import tensors_digest
@@ -1020,10 +1021,10 @@ def test_only_a_methods_checkpoint_is_a_model(files):
 
 
 def test_every_kind_of_model_has_an_opener():
-    from ohlora_lib.control.models import OPENERS
+    from ohlora_lib.methods.models import OPENERS
 
     for module in OPENERS.values():
-        assert callable(importlib.import_module(f"ohlora_lib.control.{module}").open_model)
+        assert callable(importlib.import_module(f"ohlora_lib.methods.{module}").open_model)
 
 
 # ---- fine-tuned generators, truncated

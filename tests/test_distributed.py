@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import nn
 
+from ohlora_lib.methods.finetune.options import check_processes
+from ohlora_lib.methods.finetune.versions import version_options
 from ohlora_lib.networks import load_network
 from ohlora_lib.store.tables import read_json
 from ohlora_lib.training.distributed import Ranks
-from ohlora_lib.training.finetune.options import check_processes
-from ohlora_lib.training.finetune.versions import version_options
 
 TESTS = Path(__file__).parent
 TRAIN = """
@@ -32,7 +32,7 @@ from ohlora_lib.training.distributed import Ranks
 kind, folder = sys.argv[1], Path(sys.argv[2])
 if kind in ("property_cnn", "hairstyle_cnn"):
     from ohlora_lib.networks import network_class
-    from ohlora_lib.training.property_cnn import (
+    from ohlora_lib.training.score_regression import (
         PropertyOptions,
         ScoredFaces,
         train_property_cnn,
@@ -55,7 +55,7 @@ if kind in ("property_cnn", "hairstyle_cnn"):
     networks, told = {{"network": found.network}}, found.history
 else:
     from finetune_material import make_objective, material
-    from ohlora_lib.training.finetune.loop import train_finetune
+    from ohlora_lib.methods.finetune.loop import train_finetune
 
     given, options = material(kind, steps=4, epoch=2, r1_every=2)
     objective = make_objective(given, options, 1)

@@ -5,12 +5,12 @@ from pathlib import Path
 import cv2
 import pytest
 
-from ohlora_lib.judging.base_weights import judge_base_weights
 from ohlora_lib.networks import load_network
+from ohlora_lib.pretraining.base_weights import judge_base_weights
+from ohlora_lib.pretraining.parser_and_annotator import annotator_accuracy, parser_iou
+from ohlora_lib.pretraining.portrait_pool import draw_pool, open_pool
 from ohlora_lib.store.checkpoints import read_checkpoint
 from ohlora_lib.store.tables import read_json
-from ohlora_lib.training.portrait_pool import draw_pool, open_pool
-from ohlora_lib.training.readers import annotator_accuracy, parser_iou
 
 FOLDER = Path(__file__).parents[1] / "resources/embedded"
 NAMES = ("generator", "discriminator", "parser", "annotator")

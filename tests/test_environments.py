@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ohlora_lib.digest import import_closure
+from ohlora_lib.runtime.digest import import_closure
 
 ROOT = Path(__file__).parents[1]
 ENVS = sorted((ROOT / "envs").glob("*.yaml"))

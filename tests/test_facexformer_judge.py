@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from ohlora_lib.errors import InputError
-from ohlora_lib.judging.facexformer_judge import judge_faces
 from ohlora_lib.judging.grids import build_requests, grid_rows
+from ohlora_lib.judging.judges.facexformer import judge_faces
 from ohlora_lib.networks.facexformer import ATTRIBUTES, FaceXFormer
 from ohlora_lib.networks.facexformer_segmenter import FaceReading, FaceXFormerSegmenter
 from ohlora_lib.store.gallery import gallery

@@ -8,9 +8,9 @@ import pytest
 import torch
 import yaml
 
-from ohlora_lib.control.models import PARTS
 from ohlora_lib.errors import InputError
 from ohlora_lib.judging.identities import TOP
+from ohlora_lib.methods.models import PARTS
 from ohlora_lib.reporting.final_model import COLUMNS, THREE, collect_model
 from ohlora_lib.store.checkpoints import save_checkpoint
 from ohlora_lib.store.tables import read_table, write_table

@@ -9,44 +9,44 @@ import pytest
 import torch
 from finetune_material import SHAPE, SIDE, base_generator, material, objective, some_faces
 
-from ohlora_lib.control.conditional import ConditionalModel
-from ohlora_lib.control.models import open_model, sample_latents
 from ohlora_lib.errors import InputError
-from ohlora_lib.networks import load_network, save_network
-from ohlora_lib.networks.attribute_cnn import AttributeCNN
-from ohlora_lib.networks.property_cnn import PropertyCNN
-from ohlora_lib.networks.score_encoder import ScoreEncoder
-from ohlora_lib.networks.stylegan_discriminator import StyleGANDiscriminator
-from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
-from ohlora_lib.scores import CONTROLLED
-from ohlora_lib.store.checkpoints import read_checkpoint
-from ohlora_lib.store.lock import take_lock
-from ohlora_lib.store.shards import write_image_shard
-from ohlora_lib.store.tables import read_table
-from ohlora_lib.training.finetune import job
-from ohlora_lib.training.finetune.adversarial import AdversarialObjective
-from ohlora_lib.training.finetune.conditioning import (
+from ohlora_lib.generators.stylegan1.conditioning import (
     conditional_discriminator,
     conditional_generator,
 )
-from ohlora_lib.training.finetune.drawing import (
+from ohlora_lib.generators.stylegan1.discriminator import StyleGANDiscriminator
+from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
+from ohlora_lib.methods.finetune import job
+from ohlora_lib.methods.finetune.adversarial import AdversarialObjective
+from ohlora_lib.methods.finetune.conditional import ConditionalModel
+from ohlora_lib.methods.finetune.drawing import (
     conditional_mean,
     content_loss,
     draw_faces,
     read_scores,
     set_mean_w,
 )
-from ohlora_lib.training.finetune.faces import (
+from ohlora_lib.methods.finetune.faces import (
     correlations,
     jittered,
     quantised,
     read_faces,
 )
-from ohlora_lib.training.finetune.job import finetune
-from ohlora_lib.training.finetune.loop import protocol_check, train_finetune
-from ohlora_lib.training.finetune.options import ALL_LABELS, DESIRED
-from ohlora_lib.training.finetune.scores import ScoreObjective
-from ohlora_lib.training.finetune.versions import RECIPES, VERSIONS, version_options
+from ohlora_lib.methods.finetune.job import finetune
+from ohlora_lib.methods.finetune.loop import protocol_check, train_finetune
+from ohlora_lib.methods.finetune.options import ALL_LABELS, DESIRED
+from ohlora_lib.methods.finetune.scores import ScoreObjective
+from ohlora_lib.methods.finetune.versions import RECIPES, VERSIONS, version_options
+from ohlora_lib.methods.models import open_model, sample_latents
+from ohlora_lib.networks import load_network, save_network
+from ohlora_lib.networks.attribute_cnn import AttributeCNN
+from ohlora_lib.networks.property_cnn import PropertyCNN
+from ohlora_lib.networks.score_encoder import ScoreEncoder
+from ohlora_lib.scores import CONTROLLED
+from ohlora_lib.store.checkpoints import read_checkpoint
+from ohlora_lib.store.lock import take_lock
+from ohlora_lib.store.shards import write_image_shard
+from ohlora_lib.store.tables import read_table
 
 FILES = ("images", "scores", "generator", "discriminator", "property_cnn")  # all versions' inputs
 
@@ -336,7 +336,7 @@ def answer_checks(monkeypatch, *scores: float) -> None:
         score = next(left)
         return {f"{kind}_{name}": score for kind in ("corr", "mae") for name in CONTROLLED}
 
-    monkeypatch.setattr("ohlora_lib.training.finetune.loop.protocol_check", check)
+    monkeypatch.setattr("ohlora_lib.methods.finetune.loop.protocol_check", check)
 
 
 def test_training_stops_when_the_check_no_longer_improves(tmp_path, monkeypatch):
@@ -398,10 +398,10 @@ def test_the_check_sees_obedience(monkeypatch):
         seen["wanted"] = wanted
         return np.zeros((len(z), SIDE, SIDE, 3), np.uint8)
 
-    monkeypatch.setattr("ohlora_lib.training.finetune.loop._draw", fake_draw)
+    monkeypatch.setattr("ohlora_lib.methods.finetune.loop._draw", fake_draw)
     for sign in (1, -1):
         monkeypatch.setattr(
-            "ohlora_lib.training.finetune.loop.read_scores",
+            "ohlora_lib.methods.finetune.loop.read_scores",
             lambda *_, sign=sign: sign * seen["wanted"],
         )
         check = protocol_check(given.generator, given.property_cnn, torch.randn(2, 16), options)

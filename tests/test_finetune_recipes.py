@@ -8,20 +8,20 @@ import torch
 from finetune_material import material, objective
 from torch import nn
 
-from ohlora_lib.scores import CONTROLLED
-from ohlora_lib.training.finetune.adversarial import AdversarialObjective
-from ohlora_lib.training.finetune.conditioning import generator_groups
-from ohlora_lib.training.finetune.drawing import (
+from ohlora_lib.generators.stylegan1.conditioning import generator_groups
+from ohlora_lib.methods.finetune.adversarial import AdversarialObjective
+from ohlora_lib.methods.finetune.drawing import (
     attribute_loss,
     draw_faces,
     precision,
     requested_labels,
 )
-from ohlora_lib.training.finetune.faces import batch_rows
-from ohlora_lib.training.finetune.loop import _rate
-from ohlora_lib.training.finetune.objective import descend
-from ohlora_lib.training.finetune.options import ALL_LABELS
-from ohlora_lib.training.finetune.versions import PUBLISHED, VERSIONS, version_options
+from ohlora_lib.methods.finetune.faces import batch_rows
+from ohlora_lib.methods.finetune.loop import _rate
+from ohlora_lib.methods.finetune.objective import descend
+from ohlora_lib.methods.finetune.options import ALL_LABELS
+from ohlora_lib.methods.finetune.versions import PUBLISHED, VERSIONS, version_options
+from ohlora_lib.scores import CONTROLLED
 
 # Spec 0.5: what all of them have in common.
 EVERY = {

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from project import copy_project, said, snakemake
 
-from ohlora_lib import gpus
 from ohlora_lib.errors import InputError
+from ohlora_lib.runtime import gpus
 from ohlora_lib.store.lock import take_lock
 
 JOB = """
 import os, sys, time
 from pathlib import Path
-from ohlora_lib import gpus
+from ohlora_lib.runtime import gpus
 
 gpus.visible_gpus, gpus.POLL = lambda: ["0", "1"], 0.01
 number, seconds, folder = int(sys.argv[1]), float(sys.argv[2]), Path(sys.argv[3])
@@ -50,7 +50,7 @@ SCRIPT = """
 import os, sys, time
 
 sys.path.insert(0, {root!r})
-from ohlora_lib.jobs import start_job
+from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads, snakemake.resources.gpu)
 start = time.monotonic()

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ohlora_lib.digest import import_closure
 from ohlora_lib.errors import InputError
 from ohlora_lib.judging.answers import ATTRIBUTES
 from ohlora_lib.judging.grids import build_requests
 from ohlora_lib.judging.identities import WANTED, rank_identities
 from ohlora_lib.judging.protocol import MEASURED, judge_method
 from ohlora_lib.reporting.identities import draw_identities, read_ranking
+from ohlora_lib.runtime.digest import import_closure
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.store.gallery import gallery
 from ohlora_lib.store.tables import read_json, read_table, write_json, write_table

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from ohlora_lib.networks.inference import Synthesizer
-from ohlora_lib.networks.pixels import to_uint8
-from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
+from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
+from ohlora_lib.generators.synthesis import Synthesizer
+from ohlora_lib.store.pixels import to_uint8
 
 
 @pytest.fixture(scope="module", params=["auto", True])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ohlora_lib import jobs
+from ohlora_lib.runtime import jobs
 from ohlora_lib.store.lock import take_lock
 
 ROOT = Path(__file__).parents[1]
@@ -32,7 +32,7 @@ START = """
 import sys
 
 sys.path.insert(0, {root!r})
-from ohlora_lib.jobs import start_job
+from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads)
 print("started")
@@ -125,7 +125,7 @@ SHARED = """
 import os, sys, time
 from pathlib import Path
 
-from ohlora_lib.jobs import share_training, start_job
+from ohlora_lib.runtime.jobs import share_training, start_job
 
 start_job("job.log")
 share_training(gpus=1, cores=2)
@@ -191,7 +191,7 @@ def test_a_kill_of_a_shared_training_leaves_no_process_behind(tmp_path):
 
 
 def test_a_process_whose_launcher_died_before_it_could_ask_ends_itself(tmp_path):
-    code = "from ohlora_lib.jobs import start_job; start_job('job.log')"
+    code = "from ohlora_lib.runtime.jobs import start_job; start_job('job.log')"
     environment = {**os.environ, "PYTHONPATH": str(ROOT), jobs.RANK: "0", jobs.LAUNCHER: "1"}
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=tmp_path, env=environment)
@@ -212,7 +212,7 @@ def test_what_ends_a_shared_training_is_said_once(tmp_path, case):
 
 KEPT = """
 import ctypes, resource, sys
-from ohlora_lib.jobs import keep_memory
+from ohlora_lib.runtime.jobs import keep_memory
 
 if "keep" in sys.argv:
     keep_memory()

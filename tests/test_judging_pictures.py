@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from ohlora_lib.errors import InputError
+from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
 from ohlora_lib.judging.answers import ATTRIBUTES
 from ohlora_lib.judging.attributes import (
     AnnotatorReader,
@@ -17,16 +18,15 @@ from ohlora_lib.judging.attributes import (
     read_attributes,
 )
 from ohlora_lib.judging.grids import build_requests
-from ohlora_lib.judging.judges import JUDGES, MEASURED, load_judge
+from ohlora_lib.judging.judges.registry import JUDGES, MEASURED, load_judge
+from ohlora_lib.judging.judges.segment import SegmentJudge
 from ohlora_lib.judging.locality import ChangeElsewhere
 from ohlora_lib.judging.pictures import draw_pictures
-from ohlora_lib.judging.segment_judge import SegmentJudge
 from ohlora_lib.networks import load_network, save_network
 from ohlora_lib.networks.annotator import Annotator
 from ohlora_lib.networks.attribute_cnn import AttributeCNN
 from ohlora_lib.networks.property_cnn import OUTPUTS, PropertyCNN
 from ohlora_lib.networks.segmentation import ParserSegmenter
-from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 from ohlora_lib.populations.measure import measure
 from ohlora_lib.populations.normalise import normalise
 from ohlora_lib.populations.segment import segment

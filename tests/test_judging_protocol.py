@@ -9,7 +9,7 @@ import pytest
 from ohlora_lib.errors import InputError
 from ohlora_lib.judging.attributes import read_attributes
 from ohlora_lib.judging.grids import LEVELS, build_requests
-from ohlora_lib.judging.judges import score_pictures
+from ohlora_lib.judging.judges.registry import score_pictures
 from ohlora_lib.judging.pictures import write_gallery
 from ohlora_lib.judging.protocol import MEASURED, evaluate, judge_method
 from ohlora_lib.store.shards import write_image_shard

@@ -12,13 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ohlora_lib.errors import InputError
+from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
+from ohlora_lib.generators.synthesis import Synthesizer
 from ohlora_lib.networks import save_network
 from ohlora_lib.networks.annotator import Annotator
 from ohlora_lib.networks.face_parser import FaceParser
-from ohlora_lib.networks.inference import Synthesizer
-from ohlora_lib.networks.pixels import to_uint8
 from ohlora_lib.networks.segmentation import ParserSegmenter
-from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 from ohlora_lib.populations.annotate import annotate
 from ohlora_lib.populations.filter import filter_images, join_attributes
 from ohlora_lib.populations.generate import generate, image_seed, latents, regenerate
@@ -33,6 +32,7 @@ from ohlora_lib.scores import PAIRS
 from ohlora_lib.seeds import derive_seed
 from ohlora_lib.store.faces import face_cut, whole_picture
 from ohlora_lib.store.layout import shard_bounds
+from ohlora_lib.store.pixels import to_uint8
 from ohlora_lib.store.shards import (
     ImageRows,
     iter_images,

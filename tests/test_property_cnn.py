@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from ohlora_lib.errors import InputError
 from ohlora_lib.networks import load_network, save_network
 from ohlora_lib.networks.hair_texture import HairTexture, hair_shares
-from ohlora_lib.networks.pixels import to_float
 from ohlora_lib.networks.property_cnn import (
     BRANCHES,
     OUTPUTS,
@@ -23,7 +22,7 @@ from ohlora_lib.networks.property_cnn import (
     PropertyCNN,
     predict,
 )
-from ohlora_lib.populations.property_cnn import (
+from ohlora_lib.populations.learn_scores import (
     PUBLISHED,
     merge_networks,
     read_scores,
@@ -31,15 +30,16 @@ from ohlora_lib.populations.property_cnn import (
     score_property_cnn,
     train_property_cnn,
 )
-from ohlora_lib.reporting.property_cnn import plot_property_cnn
+from ohlora_lib.reporting.score_regression_figure import plot_property_cnn
 from ohlora_lib.scores import ALGORITHMS, hairstyle, pose
 from ohlora_lib.scores.regions import EYE_LEFT, EYE_RIGHT
 from ohlora_lib.seeds import rng
 from ohlora_lib.store.faces import face_cut
+from ohlora_lib.store.pixels import to_float
 from ohlora_lib.store.shards import write_image_shard
 from ohlora_lib.store.tables import read_json, read_table, write_json, write_table
-from ohlora_lib.training import property_cnn
-from ohlora_lib.training.property_cnn import (
+from ohlora_lib.training import score_regression as property_cnn
+from ohlora_lib.training.score_regression import (
     PropertyOptions,
     ScoredFaces,
     agreement,

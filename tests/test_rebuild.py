@@ -69,7 +69,7 @@ def commented(folder: Path) -> None:
     edit(folder / "workflow_scripts/plot_funnel.py", lambda text: text + "\n# a comment\n")
 
 
-FINETUNING = "ohlora_lib/training/finetune"
+FINETUNING = "ohlora_lib/methods/finetune"
 CHANGES: dict[str, Change] = {
     "nothing": lambda folder: None,
     "code of one score, `scores/eyes.py`": more_code("ohlora_lib/scores/eyes.py"),
@@ -103,7 +103,7 @@ CHANGES: dict[str, Change] = {
         f"{FINETUNING}/autoencoder.py"
     ),
     "code of one way to fit directions, `control/linear.py`": more_code(
-        "ohlora_lib/control/linear.py"
+        "ohlora_lib/methods/directions/closed_form.py"
     ),
     "`judging.bootstrap`": configured({"judging": {"bootstrap": 50}}),
     "code of one figure, `reporting/funnel.py`": more_code("ohlora_lib/reporting/funnel.py"),

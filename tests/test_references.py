@@ -13,17 +13,17 @@ from test_configuration import complaint
 from test_reporting_control import summary
 from test_workflow import copy_project, merged, said, snakemake
 
-from ohlora_lib.control.models import open_model
-from ohlora_lib.control.references import adopt_generator, adopt_vectors, encode_faces
-from ohlora_lib.control.vector_groups import VERSIONS
-from ohlora_lib.control.vectors import Vectors, load_vectors, save_vectors
 from ohlora_lib.errors import InputError
-from ohlora_lib.judging.judges import load_judge
+from ohlora_lib.generators.stylegan1.discriminator import StyleGANDiscriminator
+from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
+from ohlora_lib.judging.judges.registry import load_judge
+from ohlora_lib.methods.models import open_model
+from ohlora_lib.methods.reference.adopt import adopt_generator, adopt_vectors, encode_faces
+from ohlora_lib.methods.vectorfind.groups import VERSIONS
+from ohlora_lib.methods.vectorfind.vectors import Vectors, load_vectors, save_vectors
 from ohlora_lib.networks import save_network
 from ohlora_lib.networks.property_cnn import PropertyCNN
 from ohlora_lib.networks.score_encoder import ScoreEncoder
-from ohlora_lib.networks.stylegan_discriminator import StyleGANDiscriminator
-from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 from ohlora_lib.reporting.leaderboard import Method, leaderboard
 from ohlora_lib.scores import ALGORITHMS, CONTROLLED
 from ohlora_lib.store.checkpoints import read_checkpoint

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ohlora_lib.digest import import_closure
 from ohlora_lib.errors import InputError
 from ohlora_lib.reporting import published
 from ohlora_lib.reporting.control_grids import draw_control_grids, plot_levels
@@ -21,6 +20,7 @@ from ohlora_lib.reporting.leaderboard_columns import COLUMNS, read_figures
 from ohlora_lib.reporting.leaderboard_page import SHOWN, best_values, goodness, show
 from ohlora_lib.reporting.leakage import plot_leakage
 from ohlora_lib.reporting.training_curves import _best, plot_training_curves
+from ohlora_lib.runtime.digest import import_closure
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.store.gallery import gallery, read_gallery
 from ohlora_lib.store.tables import read_json, read_table, write_json, write_table

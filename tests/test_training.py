@@ -17,26 +17,49 @@ from sklearn import metrics as sk
 from torch import nn
 
 from ohlora_lib.errors import InputError
+from ohlora_lib.generators.stylegan1.discriminator import StyleGANDiscriminator
+from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
 from ohlora_lib.networks import load_network, save_network
 from ohlora_lib.networks.attribute_cnn import AttributeCNN, predict
-from ohlora_lib.networks.stylegan_discriminator import StyleGANDiscriminator
-from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 from ohlora_lib.populations.classify import predict_attribute, train_classifier
 from ohlora_lib.portraits.code import CODE, RAMPS, TEXTURES, TINTS, portrait_code
 from ohlora_lib.portraits.parameters import parameters_from_latent
 from ohlora_lib.portraits.renderer import render
-from ohlora_lib.store import lock
-from ohlora_lib.store.lock import take_lock
-from ohlora_lib.store.shards import write_image_shard
-from ohlora_lib.store.tables import read_json, read_table, write_table
-from ohlora_lib.training import adversarial, classifier, paired, readers
-from ohlora_lib.training import state as training_state
-from ohlora_lib.training.adversarial import (
+from ohlora_lib.pretraining import paired
+from ohlora_lib.pretraining import parser_and_annotator as readers
+from ohlora_lib.pretraining import sharpen as adversarial
+from ohlora_lib.pretraining.jobs import pretrain_adversarial, pretrain_paired
+from ohlora_lib.pretraining.paired import (
+    PairedOptions,
+    calibrate_styles,
+    draw_parameters,
+    fit_mapping,
+    pair_batch,
+    paired_loss,
+    style_axes,
+    texture_loss,
+    train_synthesis,
+)
+from ohlora_lib.pretraining.parser_and_annotator import (
+    ReaderOptions,
+    annotator_accuracy,
+    parser_iou,
+    train_annotator,
+    train_parser,
+)
+from ohlora_lib.pretraining.portrait_pool import PortraitPool, draw_pool, open_pool
+from ohlora_lib.pretraining.sharpen import (
     AdversarialOptions,
     discriminator_loss,
     r1_penalty,
     train_adversarial,
 )
+from ohlora_lib.store import lock
+from ohlora_lib.store.lock import take_lock
+from ohlora_lib.store.shards import write_image_shard
+from ohlora_lib.store.tables import read_json, read_table, write_table
+from ohlora_lib.training import classifier
+from ohlora_lib.training import state as training_state
 from ohlora_lib.training.average import MovingAverage
 from ohlora_lib.training.classifier import (
     ClassifierOptions,
@@ -48,26 +71,6 @@ from ohlora_lib.training.classifier import (
     train_fold,
 )
 from ohlora_lib.training.log import CsvLog
-from ohlora_lib.training.paired import (
-    PairedOptions,
-    calibrate_styles,
-    draw_parameters,
-    fit_mapping,
-    pair_batch,
-    paired_loss,
-    style_axes,
-    texture_loss,
-    train_synthesis,
-)
-from ohlora_lib.training.portrait_pool import PortraitPool, draw_pool, open_pool
-from ohlora_lib.training.pretrain import pretrain_adversarial, pretrain_paired
-from ohlora_lib.training.readers import (
-    ReaderOptions,
-    annotator_accuracy,
-    parser_iou,
-    train_annotator,
-    train_parser,
-)
 from ohlora_lib.training.state import EARLIER, TrainingState, fingerprint, locked
 
 SIDE, Z_DIM = 16, 52

@@ -10,25 +10,25 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ohlora_lib.control import vectorfind
-from ohlora_lib.control.vector_groups import (
+from ohlora_lib.errors import InputError
+from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
+from ohlora_lib.methods.vectorfind import search as vectorfind
+from ohlora_lib.methods.vectorfind.groups import (
     VERSIONS,
     extremes,
     group_codes,
     group_name,
     version_options,
 )
-from ohlora_lib.control.vector_model import (
+from ohlora_lib.methods.vectorfind.model import (
     LEAST_SLOPE,
     VectorModel,
     measure_slopes,
     published_test,
     step_lengths,
 )
-from ohlora_lib.control.vectorfind import find_vectors, split_half, unit_lengths
-from ohlora_lib.control.vectors import Vectors, load_vectors, save_vectors
-from ohlora_lib.errors import InputError
-from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
+from ohlora_lib.methods.vectorfind.search import find_vectors, split_half, unit_lengths
+from ohlora_lib.methods.vectorfind.vectors import Vectors, load_vectors, save_vectors
 from ohlora_lib.reporting.tsne import plot_tsne
 from ohlora_lib.store.checkpoints import save_checkpoint
 from ohlora_lib.store.tables import write_json

@@ -15,11 +15,11 @@ from project import RESULTS, UNNEEDED, copy_project, edit, merged, said, snakema
 from test_distributed import largest_difference
 
 from ohlora_lib.configuration import validate_config
-from ohlora_lib.control.configured import DIRECTION_METHODS
-from ohlora_lib.control.directions import load_directions
-from ohlora_lib.control.models import open_model
+from ohlora_lib.methods.configured import DIRECTION_METHODS
+from ohlora_lib.methods.directions.model import load_directions
+from ohlora_lib.methods.models import open_model
 from ohlora_lib.networks import load_network
-from ohlora_lib.provenance import environment
+from ohlora_lib.runtime.provenance import environment
 from ohlora_lib.scores import ALGORITHMS, CONTROLLED, PAIRS, PROPERTIES
 from ohlora_lib.store.checkpoints import read_checkpoint
 from ohlora_lib.store.gallery import read_gallery

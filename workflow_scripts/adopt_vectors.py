@@ -1,11 +1,11 @@
 """Rule adopt_vectors: directions made elsewhere, with the length of their steps."""
 
-from ohlora_lib.jobs import start_job
+from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads, snakemake.resources.gpu)
 
-from ohlora_lib.control.references import adopt_vectors
-from ohlora_lib.networks.device import default_device
+from ohlora_lib.methods.reference.adopt import adopt_vectors
+from ohlora_lib.runtime.device import default_device
 
 adopt_vectors(
     snakemake.input.vectors,

@@ -1,6 +1,6 @@
 """Rule collect_metrics: metrics of all folds and the agreement with the truth."""
 
-from ohlora_lib.jobs import start_job
+from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads)
 

@@ -1,11 +1,11 @@
 """Rule draw_pictures: every picture that a method is judged by."""
 
-from ohlora_lib.jobs import start_job
+from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads, snakemake.resources.gpu)
 
 from ohlora_lib.judging.pictures import draw_pictures
-from ohlora_lib.networks.device import default_device
+from ohlora_lib.runtime.device import default_device
 
 draw_pictures(
     snakemake.input.model,

@@ -1,13 +1,13 @@
 """Rule draw_portraits: a pool of renders to train on."""
 
-from ohlora_lib.jobs import start_job
+from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads)
 
 from pathlib import Path
 
+from ohlora_lib.pretraining.portrait_pool import draw_pool
 from ohlora_lib.seeds import derive_seed
-from ohlora_lib.training.portrait_pool import draw_pool
 
 draw_pool(
     Path(snakemake.output.images).parent,

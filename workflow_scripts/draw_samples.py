@@ -1,11 +1,11 @@
 """Rule draw_samples: random latents of a generator, and what networks read from their pictures."""
 
-from ohlora_lib.jobs import start_job
+from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads, snakemake.resources.gpu)
 
-from ohlora_lib.control.sampling import draw_samples
-from ohlora_lib.networks.device import default_device
+from ohlora_lib.methods.sampling import draw_samples
+from ohlora_lib.runtime.device import default_device
 from ohlora_lib.seeds import derive_seed
 
 draw_samples(

@@ -1,11 +1,11 @@
 """Rule encode_faces: the latents around which an autoencoder made elsewhere is judged."""
 
-from ohlora_lib.jobs import start_job
+from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads, snakemake.resources.gpu)
 
-from ohlora_lib.control.references import encode_faces
-from ohlora_lib.networks.device import default_device
+from ohlora_lib.methods.reference.adopt import encode_faces
+from ohlora_lib.runtime.device import default_device
 
 encode_faces(
     snakemake.input.encoder,

@@ -1,11 +1,11 @@
 """Rule find_vectors: directions per group of faces, as VectorFind finds them."""
 
-from ohlora_lib.jobs import start_job
+from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads, snakemake.resources.gpu)
 
-from ohlora_lib.control.vectorfind import search
-from ohlora_lib.networks.device import default_device
+from ohlora_lib.methods.vectorfind.search import search
+from ohlora_lib.runtime.device import default_device
 
 search(
     snakemake.params.settings["version"],

@@ -1,13 +1,13 @@
 """Rules finetune_*: one version of the fine-tuned generator."""
 
-from ohlora_lib.jobs import share_training, start_job
+from ohlora_lib.runtime.jobs import share_training, start_job
 
 start_job(snakemake.log[0], 1, snakemake.resources.gpu)  # a thread for each process
 share_training(snakemake.resources.gpu, snakemake.resources.processes)
 
-from ohlora_lib.networks.device import default_device
-from ohlora_lib.training.finetune.job import finetune
-from ohlora_lib.training.finetune.options import FinetuneOptions
+from ohlora_lib.methods.finetune.job import finetune
+from ohlora_lib.methods.finetune.options import FinetuneOptions
+from ohlora_lib.runtime.device import default_device
 
 finetune(
     snakemake.params.folder,

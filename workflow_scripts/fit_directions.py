@@ -1,11 +1,11 @@
 """Rule fit_directions: calibrated, decoupled directions, fitted one of several ways."""
 
-from ohlora_lib.jobs import start_job
+from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads, snakemake.resources.gpu)
 
-from ohlora_lib.control.fit import fit_directions
-from ohlora_lib.networks.device import default_device
+from ohlora_lib.methods.directions.fit import fit_directions
+from ohlora_lib.runtime.device import default_device
 
 fit_directions(
     snakemake.wildcards.directions,

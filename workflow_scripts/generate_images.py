@@ -1,11 +1,11 @@
 """Rule generate_images: draws a population into shards."""
 
-from ohlora_lib.jobs import start_job
+from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads, snakemake.resources.gpu)
 
-from ohlora_lib.networks.device import default_device
 from ohlora_lib.populations.generate import generate
+from ohlora_lib.runtime.device import default_device
 
 generate(
     snakemake.input.weights,

@@ -1,6 +1,6 @@
 """Rule join_attributes: labels and predictions in one table."""
 
-from ohlora_lib.jobs import start_job
+from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads)
 

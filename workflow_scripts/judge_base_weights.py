@@ -1,10 +1,10 @@
 """Rule judge_base_weights: generated faces against renders."""
 
-from ohlora_lib.jobs import start_job
+from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads)
 
-from ohlora_lib.judging.base_weights import judge_base_weights
+from ohlora_lib.pretraining.base_weights import judge_base_weights
 
 judge_base_weights(
     snakemake.input.generator,

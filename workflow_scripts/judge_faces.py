@@ -1,12 +1,12 @@
 """Rule judge_faces: head pose and attributes of a method's pictures, as FaceXFormer sees them."""
 
-from ohlora_lib.jobs import start_job
+from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads, snakemake.resources.gpu)
 
-from ohlora_lib.judging.facexformer_judge import judge_faces
-from ohlora_lib.networks.device import default_device
+from ohlora_lib.judging.judges.facexformer import judge_faces
 from ohlora_lib.networks.facexformer_segmenter import load
+from ohlora_lib.runtime.device import default_device
 
 judge_faces(
     load(

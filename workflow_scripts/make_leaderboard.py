@@ -1,6 +1,6 @@
 """Rule make_leaderboard: all methods, ranked, as a table and as a page."""
 
-from ohlora_lib.jobs import start_job
+from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads)
 

@@ -1,11 +1,11 @@
 """Rule measure_saturation: how many samples a search needs."""
 
-from ohlora_lib.jobs import start_job
+from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads, snakemake.resources.gpu)
 
-from ohlora_lib.control.saturation import measure_saturation
-from ohlora_lib.networks.device import default_device
+from ohlora_lib.methods.directions.saturation import measure_saturation
+from ohlora_lib.runtime.device import default_device
 
 measure_saturation(
     samples=snakemake.input.samples,

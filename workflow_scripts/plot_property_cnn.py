@@ -1,10 +1,10 @@
 """Rule plot_property_cnn: the property CNN against the segmentation, and how it learned."""
 
-from ohlora_lib.jobs import start_job
+from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads)
 
-from ohlora_lib.reporting.property_cnn import plot_property_cnn
+from ohlora_lib.reporting.score_regression_figure import plot_property_cnn
 
 plot_property_cnn(
     snakemake.output.picture,

@@ -1,6 +1,6 @@
 """Rule plot_runtimes: time and memory of each rule."""
 
-from ohlora_lib.jobs import start_job
+from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads)
 

@@ -1,6 +1,6 @@
 """Rule plot_scores: distributions of the normalised scores, and algorithm v1 against v2."""
 
-from ohlora_lib.jobs import start_job
+from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads)
 

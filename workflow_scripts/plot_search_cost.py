@@ -1,6 +1,6 @@
 """Rule plot_search_cost: yield against seconds and samples."""
 
-from ohlora_lib.jobs import start_job
+from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads)
 

@@ -1,6 +1,6 @@
 """Rule plot_summary: key figures beside the published ones."""
 
-from ohlora_lib.jobs import start_job
+from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads)
 

@@ -1,6 +1,6 @@
 """Rule plot_training_curves: losses and correlations of one fine-tune."""
 
-from ohlora_lib.jobs import start_job
+from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads)
 

@@ -1,13 +1,13 @@
 """Rule pretrain_adversarial: a discriminator sharpens the generator."""
 
-from ohlora_lib.jobs import start_job
+from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads, snakemake.resources.gpu)
 
 from pathlib import Path
 
-from ohlora_lib.networks.device import default_device
-from ohlora_lib.training.pretrain import pretrain_adversarial
+from ohlora_lib.pretraining.jobs import pretrain_adversarial
+from ohlora_lib.runtime.device import default_device
 
 pretrain_adversarial(
     Path(snakemake.input.pool[0]).parent,

@@ -1,12 +1,12 @@
 """Rule pretrain_annotator: the annotator of the embedded domain."""
 
-from ohlora_lib.jobs import start_job
+from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads)
 
 from pathlib import Path
 
-from ohlora_lib.training.pretrain import pretrain_annotator
+from ohlora_lib.pretraining.jobs import pretrain_annotator
 
 pretrain_annotator(
     Path(snakemake.input.pool[0]).parent,

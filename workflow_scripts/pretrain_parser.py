@@ -1,12 +1,12 @@
 """Rule pretrain_parser: the face parser of the embedded domain."""
 
-from ohlora_lib.jobs import start_job
+from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads)
 
 from pathlib import Path
 
-from ohlora_lib.training.pretrain import pretrain_parser
+from ohlora_lib.pretraining.jobs import pretrain_parser
 
 pretrain_parser(
     Path(snakemake.input.pool[0]).parent,

@@ -1,11 +1,11 @@
 """Rule read_attributes: what a method's pictures show besides the requested."""
 
-from ohlora_lib.jobs import start_job
+from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads, snakemake.resources.gpu)
 
 from ohlora_lib.judging.attributes import load_reader, read_attributes
-from ohlora_lib.networks.device import default_device
+from ohlora_lib.runtime.device import default_device
 
 read_attributes(
     load_reader(

@@ -1,6 +1,6 @@
 """Rule record_run: what a run was made with."""
 
-from ohlora_lib.jobs import start_job
+from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads)
 

@@ -1,11 +1,11 @@
 """Rule score_pictures: one judge's scores of a method's pictures."""
 
-from ohlora_lib.jobs import start_job
+from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads, snakemake.resources.gpu)
 
-from ohlora_lib.judging.judges import load_judge, score_pictures
-from ohlora_lib.networks.device import default_device
+from ohlora_lib.judging.judges.registry import load_judge, score_pictures
+from ohlora_lib.runtime.device import default_device
 
 files = {name: snakemake.input.get(name) for name in ("statistics", "detector")}
 score_pictures(

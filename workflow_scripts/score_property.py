@@ -1,6 +1,6 @@
 """Rule score_property: raw scores of one property by one algorithm."""
 
-from ohlora_lib.jobs import start_job
+from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads)
 

@@ -1,12 +1,12 @@
 """Rule score_property_cnn: the property CNN scores all kept images."""
 
-from ohlora_lib.jobs import start_job
+from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads, snakemake.resources.gpu)
 
 from ohlora_lib.networks import network_class
-from ohlora_lib.networks.device import default_device
-from ohlora_lib.populations.property_cnn import score_property_cnn
+from ohlora_lib.populations.learn_scores import score_property_cnn
+from ohlora_lib.runtime.device import default_device
 
 score_property_cnn(
     snakemake.input.images,

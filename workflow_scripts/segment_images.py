@@ -1,11 +1,11 @@
 """Rule segment_images: class maps of the kept images."""
 
-from ohlora_lib.jobs import start_job
+from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads, snakemake.resources.gpu)
 
-from ohlora_lib.networks.device import default_device
 from ohlora_lib.populations.segment import segment
+from ohlora_lib.runtime.device import default_device
 from ohlora_lib.store.layout import shard_index
 
 images = {shard_index(path): path for path in snakemake.input.images}

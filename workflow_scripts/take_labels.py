@@ -1,6 +1,6 @@
 """Rule take_labels: the labels of a person, or of a simulated one."""
 
-from ohlora_lib.jobs import start_job
+from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads)
 

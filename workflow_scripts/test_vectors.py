@@ -1,11 +1,11 @@
 """Rule test_vectors: the published test of VectorFind."""
 
-from ohlora_lib.jobs import start_job
+from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads, snakemake.resources.gpu)
 
-from ohlora_lib.control.vector_model import run_published_test
-from ohlora_lib.networks.device import default_device
+from ohlora_lib.methods.vectorfind.model import run_published_test
+from ohlora_lib.runtime.device import default_device
 
 run_published_test(
     snakemake.input.vectors,

@@ -1,11 +1,11 @@
 """Rule train_classifier: one fold of one attribute, or a finished network in its place."""
 
-from ohlora_lib.jobs import start_job
+from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads, snakemake.resources.gpu)
 
-from ohlora_lib.networks.device import default_device
 from ohlora_lib.populations.classify import train_classifier
+from ohlora_lib.runtime.device import default_device
 
 train_classifier(
     snakemake.input.images,

@@ -34,10 +34,10 @@ from ohlora_lib.networks import load_network
 from ohlora_lib.networks.annotator import ATTRIBUTES, Annotator
 from ohlora_lib.networks.attribute_cnn import AttributeCNN, predict
 from ohlora_lib.networks.batch_norm import fold_batch_norms
-from ohlora_lib.networks.pixels import to_float
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.seeds import rng
 from ohlora_lib.store.gallery import iter_gallery, read_gallery, read_rows
+from ohlora_lib.store.pixels import to_float
 from ohlora_lib.store.shards import iter_images
 from ohlora_lib.store.tables import read_table, write_json, write_table
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from ohlora_lib.control.models import ControlledModel, open_model, sample_latents
 from ohlora_lib.judging.grids import build_requests
+from ohlora_lib.methods.models import ControlledModel, open_model, sample_latents
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.seeds import derive_seed
 from ohlora_lib.store.gallery import gallery

@@ -14,24 +14,24 @@ from ohlora_lib.store.checkpoints import read_checkpoint, save_checkpoint
 # `config()`, its constructor arguments. Modules are imported only when needed, so that a job's code
 # digest covers the networks it uses and not all of them.
 NETWORKS = {
-    "annotator": "annotator.Annotator",
-    "attribute_cnn": "attribute_cnn.AttributeCNN",
-    "crop_discriminator": "crop_discriminator.CropDiscriminator",
-    "hairstyle_cnn": "property_cnn.HairstyleCNN",
-    "face_parser": "face_parser.FaceParser",
-    "facexformer": "facexformer.FaceXFormer",
-    "mtcnn": "mtcnn.MTCNN",
-    "property_cnn": "property_cnn.PropertyCNN",
-    "score_encoder": "score_encoder.ScoreEncoder",
-    "stylegan_discriminator": "stylegan_discriminator.StyleGANDiscriminator",
-    "stylegan_generator": "stylegan_generator.StyleGANGenerator",
+    "annotator": "networks.annotator.Annotator",
+    "attribute_cnn": "networks.attribute_cnn.AttributeCNN",
+    "crop_discriminator": "networks.crop_discriminator.CropDiscriminator",
+    "hairstyle_cnn": "networks.property_cnn.HairstyleCNN",
+    "face_parser": "networks.face_parser.FaceParser",
+    "facexformer": "networks.facexformer.FaceXFormer",
+    "mtcnn": "networks.mtcnn.MTCNN",
+    "property_cnn": "networks.property_cnn.PropertyCNN",
+    "score_encoder": "networks.score_encoder.ScoreEncoder",
+    "stylegan_discriminator": "generators.stylegan1.discriminator.StyleGANDiscriminator",
+    "stylegan_generator": "generators.stylegan1.generator.StyleGANGenerator",
 }
 
 
 def network_class(kind: str) -> type[nn.Module]:
     """Return the class of a kind in `NETWORKS`."""
-    module, name = NETWORKS[kind].split(".")
-    return getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    module, _, name = NETWORKS[kind].rpartition(".")
+    return getattr(importlib.import_module(f"ohlora_lib.{module}"), name)
 
 
 def save_network(

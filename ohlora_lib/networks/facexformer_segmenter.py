@@ -13,9 +13,9 @@ from ohlora_lib.networks.face_detection import FaceDetector
 from ohlora_lib.networks.facexformer import ANGLES, ATTRIBUTES, FaceXFormer
 from ohlora_lib.networks.facexformer_decoder import HEADS, FaceOutput
 from ohlora_lib.networks.mtcnn import MTCNN
-from ohlora_lib.networks.pixels import full_batches, to_unit
 from ohlora_lib.networks.segmentation import MAP_SIDE, Segmentation
 from ohlora_lib.store.faces import face_cut
+from ohlora_lib.store.pixels import full_batches, to_unit
 
 MARGIN = 0.25  # of the box's width or height, on each side
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pixels in [0, 1]

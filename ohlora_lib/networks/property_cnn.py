@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ohlora_lib.networks.hair_texture import HairTexture
-from ohlora_lib.networks.pixels import full_batches, to_float
+from ohlora_lib.store.pixels import full_batches, to_float
 
 PUBLISHED_RESOLUTION = 256
 HIDDEN = 256  # width of fc1

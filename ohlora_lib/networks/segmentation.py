@@ -12,7 +12,7 @@ from ohlora_lib.errors import InputError
 from ohlora_lib.networks import load_network
 from ohlora_lib.networks.batch_norm import fold_batch_norms
 from ohlora_lib.networks.face_parser import FaceParser
-from ohlora_lib.networks.pixels import full_batches, to_float
+from ohlora_lib.store.pixels import full_batches, to_float
 
 MAP_SIDE = 224  # px, what the score algorithms expect
 

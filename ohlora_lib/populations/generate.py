@@ -9,13 +9,13 @@ import torch
 from tqdm import tqdm
 
 from ohlora_lib.errors import InputError
+from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
+from ohlora_lib.generators.synthesis import Synthesizer, mixed_styles, mixing_cut
 from ohlora_lib.networks import load_network
-from ohlora_lib.networks.inference import Synthesizer, mixed_styles, mixing_cut
-from ohlora_lib.networks.pixels import to_uint8
-from ohlora_lib.networks.stylegan_generator import StyleGANGenerator
 from ohlora_lib.seeds import derive_seed, rng
 from ohlora_lib.store.checksum import file_sha256
 from ohlora_lib.store.layout import shard_bounds, shard_index
+from ohlora_lib.store.pixels import to_uint8
 from ohlora_lib.store.shards import image_shard, read_image_shard, read_recipe
 
 ROWS = 256  # images per append; what is held in memory

@@ -1,7 +1,7 @@
 """What a portrait looks like, as numbers that its picture follows nearly linearly.
 
-A style vector w is affine in this code (`training.paired`), and the styles of a synthesis network
-are affine in w. What is linear here, the network need not work out: the three channels of a
+A style vector w is affine in this code (`pretraining.paired`), and the styles of a synthesis
+network are affine in w. What is linear here, the network need not work out: the three channels of a
 colour instead of its hue, the height of an opening, the contrast of a texture.
 """
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from ohlora_lib.control.models import PARTS
 from ohlora_lib.errors import InputError, rebuild
 from ohlora_lib.judging.identities import TOP
+from ohlora_lib.methods.models import PARTS
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.store.atomic import atomic_path
 from ohlora_lib.store.checkpoints import read_checkpoint
@@ -35,7 +35,7 @@ def collect_model(
     domain: str,
     resolution: int,
 ) -> None:
-    """Write the folder of a finished model, which `control.models.open_model` opens.
+    """Write the folder of a finished model, which `methods.models.open_model` opens.
 
     Args:
         folder: where to write: the parts as `models.PARTS` names them; `latents.parquet`, the best
@@ -108,7 +108,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from ohlora_lib.control.models import open_model
+from ohlora_lib.methods.models import open_model
 
 folder = Path("results/model")  # this one
 model = open_model(folder)

@@ -37,7 +37,7 @@ def plot_search_cost(
         path: picture to write.
         leaderboard: leaderboard.csv.
         costs: costs.csv, the seconds of every method.
-        saturation: table of `control.saturation`; its panel is left out without it.
+        saturation: table of `methods.directions.saturation`; its panel is left out without it.
     """
     table = read_table(leaderboard, ["method", "judge", "gates_v8", "samples"])
     timed = table.merge(read_table(costs, ["method", "train_seconds"]).dropna(), on="method")

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from sklearn.manifold import TSNE
 
-from ohlora_lib.control.vector_groups import extremes, group_codes, group_name, version_options
+from ohlora_lib.methods.vectorfind.groups import extremes, group_codes, group_name, version_options
 from ohlora_lib.reporting.theme import (
     BLUE,
     FAINT,
@@ -40,12 +40,12 @@ def draw_tsne(
 
     Args:
         path: picture to write.
-        samples: see `control.sampling.draw_samples`.
-        version: one of `control.vector_groups.VERSIONS`.
+        samples: see `methods.sampling.draw_samples`.
+        version: one of `methods.vectorfind.groups.VERSIONS`.
         rows: how many samples the version uses.
         points: see `plot_tsne`.
         seed: the run's seed.
-        groups: see `control.vectors.version_options`, and so is `share`.
+        groups: see `methods.vectorfind.vectors.version_options`, and so is `share`.
         share: see there.
     """
     options = version_options(version, groups, share)

@@ -15,8 +15,8 @@ import torch.nn.functional as F
 
 from ohlora_lib.errors import InputError
 from ohlora_lib.networks.attribute_cnn import AttributeCNN, predict
-from ohlora_lib.networks.pixels import to_unit
 from ohlora_lib.seeds import derive_seed
+from ohlora_lib.store.pixels import to_unit
 from ohlora_lib.training.state import TrainingState, locked, tensors_digest
 
 HALF_PERIOD = 10  # epochs from the full learning rate to 0 (cosine, never restarted: it swings)

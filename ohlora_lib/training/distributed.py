@@ -16,7 +16,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ohlora_lib.networks.stylegan_discriminator import MinibatchStdConvLayer
+from ohlora_lib.generators.stylegan1.discriminator import MinibatchStdConvLayer
 
 
 class Ranks:

@@ -7,8 +7,8 @@ from typing import Any
 import jsonschema
 import yaml
 
-from ohlora_lib.documents import load_yaml
 from ohlora_lib.errors import InputError
+from ohlora_lib.runtime.documents import load_yaml
 from ohlora_lib.weights.entries import Entry, File, Part
 
 ROOT = Path(__file__).parents[2]

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ohlora_lib.control.vector_groups import VERSIONS, group_name
-from ohlora_lib.control.vectors import Vectors, save_vectors
 from ohlora_lib.errors import InputError
+from ohlora_lib.methods.vectorfind.groups import VERSIONS, group_name
+from ohlora_lib.methods.vectorfind.vectors import Vectors, save_vectors
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.weights.files import sha256_of
 
@@ -26,7 +26,7 @@ def convert_vectors(folder: str | Path, path: str | Path, version: str) -> None:
 
     Args:
         folder: with `{property}_change_{space}_vector_{group}.csv` of every property and group.
-        path: checkpoint to write, see `control.vectors.save_vectors`.
+        path: checkpoint to write, see `methods.vectorfind.vectors.save_vectors`.
         version: v6, v7 or v8.
 
     Raises:

@@ -1,1 +1,0 @@
-"""Methods that steer a finished generator, and the models that all methods end as."""

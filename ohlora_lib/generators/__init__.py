@@ -1,0 +1,1 @@
+"""Generator families: one folder each, behind the interface in `base`."""

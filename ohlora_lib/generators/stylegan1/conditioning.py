@@ -1,0 +1,122 @@
+"""Gives a generator or discriminator a label, keeping the weights that fit."""
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from ohlora_lib.generators.stylegan1.discriminator import StyleGANDiscriminator
+from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
+from ohlora_lib.methods.finetune.options import FinetuneOptions
+
+
+@torch.no_grad()
+def conditional_generator(
+    base: StyleGANGenerator, options: FinetuneOptions, known: Sequence[str] = ()
+) -> StyleGANGenerator:
+    """Build the generator a fine-tune starts from; new weights come from torch's global seed.
+
+    The label goes behind z, so only the first mapping layer changes its width. Its columns for z
+    are kept (the published code restarts the whole layer), and for every label that the base knows
+    so is what it does with it: the embedding as far as it fits, or, where labels go in as they are,
+    its product with the columns behind it. A restart keeps an embedding of the same size.
+
+    Args:
+        base: with or without a label.
+        options: `labels`, `embedding`, `embedding_std`, `keep_weights`.
+        known: what the base's label numbers mean.
+
+    Returns:
+        A new generator; `base` is left as it is.
+    """
+    config = base.config() | {
+        "label_dim": len(options.labels),
+        "label_embed_dim": options.embedding,
+    }
+    generator = StyleGANGenerator(**config)
+    kept = base.state_dict()
+    first = kept.pop("mapping.dense0.weight")
+    embedding = kept.pop("mapping.label_weight", None)
+    generator.load_state_dict(kept, strict=False)
+    new, own = generator.mapping.dense0.weight, generator.mapping.label_weight
+    if own is not None:
+        own.mul_(options.embedding_std)
+    if not options.keep_weights:
+        if own is not None and embedding is not None and own.shape == embedding.shape:
+            own.copy_(embedding)  # published: only the first layer restarts if all else fits
+        return generator
+    new[:, : base.z_dim] = first[:, : base.z_dim]
+    behind = first[:, base.z_dim :]
+    for row, name in enumerate(options.labels):
+        if embedding is None or name not in known:
+            continue
+        old = embedding[list(known).index(name)]
+        if own is None:
+            new[:, base.z_dim + row] = behind @ old
+        else:
+            width = min(len(old), own.shape[1])
+            own[row] = 0
+            own[row, :width] = old[:width]
+            new[:, base.z_dim : base.z_dim + width] = behind[:, :width]
+    return generator
+
+
+@torch.no_grad()
+def conditional_discriminator(
+    base: StyleGANDiscriminator, options: FinetuneOptions
+) -> StyleGANDiscriminator:
+    """Build the discriminator that FineTune-v1 and v4 start from.
+
+    Published: the label joins the features before the last dense layer. Being linear, that layer
+    can only add a number per label and never compares label and picture. Corrected
+    (`options.auxiliary` > 0): beside the logit, the last layer tells the scores of the picture
+    (Odena et al. 2017, "Conditional Image Synthesis with Auxiliary Classifier GANs").
+
+    Args:
+        base: with or without a label.
+        options: `labels`, `auxiliary`.
+
+    Returns:
+        A new discriminator; everything is the base's, but the last layer where that has to change.
+    """
+    mode = "auxiliary" if options.auxiliary else "concat"
+    own = base.config()
+    if (own["label_dim"], own["label_mode"]) == (len(options.labels), mode):
+        return copy.deepcopy(base)  # FineTune-v8 goes on with all of its parent's weights
+    config = base.config() | {
+        "label_dim": len(options.labels),
+        "label_mode": mode,
+        "minibatch_std_group": 16,
+    }
+    discriminator = StyleGANDiscriminator(**config)
+    last = f"layer{2 * discriminator.log2 - 2}."
+    kept = {key: value for key, value in base.state_dict().items() if not key.startswith(last)}
+    discriminator.load_state_dict(kept, strict=False)
+    return discriminator
+
+
+def generator_groups(generator: StyleGANGenerator, options: FinetuneOptions) -> list[dict]:
+    """Return the optimiser's groups of trained parameters, and freeze the others.
+
+    The mapping network stores its weights divided by lr_mul = 0.01; a step of the size that fits
+    the other layers would be a hundredth of what it needs (spec section 0.5).
+    """
+    generator.requires_grad_(False)
+    mapping = [value for name, value in generator.mapping.named_parameters() if "dense" in name]
+    multiplier = generator.config()["mapping_lr_mul"] if options.lr_by_multiplier else 1.0
+    groups = [{"params": mapping, "lr": options.lr / multiplier}]
+    others: list[nn.Parameter] = []
+    if generator.mapping.label_weight is not None:
+        others.append(generator.mapping.label_weight)
+    if options.trainable == "all":
+        others += generator.synthesis.parameters()
+    elif options.trainable == "first":
+        for name in ("layer0", "layer1", "output0"):
+            others += generator.synthesis.get_submodule(name).parameters()
+    if others:
+        groups.append({"params": others, "lr": options.lr})
+    for group in groups:
+        for parameter in group["params"]:
+            parameter.requires_grad_(True)
+    return groups

@@ -1,0 +1,1 @@
+"""Calibrated, decoupled directions in w: one file per way to fit them."""

@@ -1,0 +1,1 @@
+"""Finished models that somebody else trained, judged like our own."""

@@ -1,0 +1,1 @@
+"""Training of the weights that are shipped; never part of a run."""
