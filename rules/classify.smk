@@ -26,7 +26,6 @@ rule train_classifier:
         seed=lookup(dpath="seed", within=config),
         options=classifier_options,
         finished=is_finished,
-        code=code_digest("ohlora_lib.populations.classify"),
     script:
         "../workflow_scripts/train_classifier.py"
 
@@ -49,8 +48,6 @@ rule predict_attribute:
         gpu=1,
         mem_mb=2000,
         runtime="1h",
-    params:
-        code=code_digest("ohlora_lib.populations.classify"),
     script:
         "../workflow_scripts/predict_attribute.py"
 
@@ -73,8 +70,6 @@ rule collect_metrics:
     resources:
         mem_mb=1000,
         runtime="10m",
-    params:
-        code=code_digest("ohlora_lib.populations.metrics"),
     script:
         "../workflow_scripts/collect_metrics.py"
 
@@ -98,7 +93,6 @@ rule join_attributes:
         runtime="10m",
     params:
         attributes=lookup(dpath="populations/{population}/attributes", within=config),
-        code=code_digest("ohlora_lib.populations.filter"),
     script:
         "../workflow_scripts/join_attributes.py"
 
@@ -122,6 +116,5 @@ rule filter_images:
         runtime="10m",
     params:
         recipe=filter_recipe,
-        code=code_digest("ohlora_lib.populations.filter"),
     script:
         "../workflow_scripts/filter_images.py"

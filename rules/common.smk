@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import sys
+from functools import cache, partial
 from pathlib import Path
 
 # the library of this checkout, also where it is not installed
@@ -11,8 +12,7 @@ sys.path.insert(0, workflow.basedir)
 
 from ohlora_lib.configuration import validate_config
 from ohlora_lib.methods.configured import method_problems
-from ohlora_lib.runtime.digest import code_digest as library_digest
-from ohlora_lib.runtime.digest import keep_parsed, load_parsed, source_digest
+from ohlora_lib.runtime.digest import keep_parsed, load_parsed, script_closure, script_digest
 from ohlora_lib.errors import InputError
 from ohlora_lib.runtime.gpus import count_gpus
 from ohlora_lib.runtime.provenance import commit, environment
@@ -90,24 +90,38 @@ def remove_unfinished():
         part.unlink(missing_ok=True)
 
 
-def code_digest(*modules):
-    """Return a hash of library modules and of all they import; as a param it triggers reruns."""
-    try:
-        return library_digest(*modules)
-    except InputError as error:
-        sys.exit(f"error: {error}")
-
-
 def track_scripts():
-    """Give every rule, as a param, a hash of its script: times of scripts say nothing after a copy.
+    """Give every rule, as the param `code`, a hash of its script and of the library code it runs.
 
-    Snakemake's own comparison is by time and is switched off in the profiles (rerun-triggers).
+    A rule that loads modules by name declares them as the param `modules`: a list, or a function of
+    wildcards. Snakemake's own comparison is by time and is switched off in the profiles
+    (rerun-triggers).
     """
     for each in workflow.rules:
         if each.script:
             script = Path(workflow.basedir, "workflow_scripts", Path(each.script).name)
-            each.set_params(script=source_digest(script))
+            modules = dict(each.params.items()).get("modules", [])
+            each.set_params(code=partial(script_code, script, modules))
     keep_parsed(PARSED)
+
+
+def script_code(script, modules, wildcards):
+    """Params function: the digest of a script and of all modules that its job runs."""
+    named = modules(wildcards) if callable(modules) else modules
+    return closed_digest(script, tuple(named))
+
+
+@cache
+def closed_digest(script, modules):
+    """Return the digest of a script, of what it imports, and of what these load by name."""
+    try:
+        found = script_closure(script, modules)
+        by_name = [
+            name for user in LOADED_BY_NAME if user in found for name in LOADED_BY_NAME[user]
+        ]
+        return script_digest(script, [*modules, *by_name])
+    except InputError as error:
+        sys.exit(f"error: {error}")
 
 
 def result(path):
@@ -296,13 +310,6 @@ def segmenter_weights(wildcards):
     return {"weights": segmenter["weights"], "detector": segmenter["detector"]}
 
 
-def segmenter_code(*modules):
-    """Return the hash of modules that segment, and of the segmenter that is in use."""
-    kind = config["domain"]["segmenter"]["kind"]
-    own = [] if kind == "parser" else [f"ohlora_lib.networks.{kind}_segmenter"]
-    return code_digest(*modules, *own)
-
-
 def attribute_predictions(wildcards):
     """Input function: every attribute's answers for the job's population."""
     attributes = config["populations"][wildcards.population]["attributes"]
@@ -316,9 +323,9 @@ def property_scores(wildcards):
     return [f"{folder}/{name}.parquet" for name in ALGORITHMS[wildcards.algorithm]]
 
 
-def score_digest(wildcards):
-    """Params function: hash of the code that one property's score runs, and of no other's."""
-    return code_digest("ohlora_lib.populations.measure", f"ohlora_lib.scores.{wildcards.property}")
+def score_module(wildcards):
+    """Params function: the module of one property's score."""
+    return [f"ohlora_lib.scores.{wildcards.property}"]
 
 
 def fold_weights(wildcards):
@@ -514,6 +521,15 @@ load_parsed(PARSED)
 check_config()
 check_results()
 WEIGHTS = registry()
+
+# What library modules load by name, as the configuration has it: part of the code of their users.
+LOADED_BY_NAME = {
+    "ohlora_lib.networks.segmentation": [
+        f"ohlora_lib.networks.{kind}_segmenter"
+        for kind in [config["domain"]["segmenter"]["kind"]]
+        if kind != "parser"
+    ],
+}
 
 # Priority of the jobs that most others wait for: figures and judging fill the gaps.
 LONGEST_PATH = 10

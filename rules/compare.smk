@@ -22,7 +22,6 @@ rule record_run:
         resolved=resolved_configuration(),
         commit=checkout_commit,
         environment=main_packages,
-        code=code_digest("ohlora_lib.reporting.run_record"),
     script:
         "../workflow_scripts/record_run.py"
 
@@ -46,6 +45,5 @@ rule compare:
     params:
         results=lambda wildcards, output: str(Path(output.page).parents[1]),
         runs=lookup(dpath="runs", within=config),
-        code=code_digest("ohlora_lib.reporting.compare"),
     script:
         "../workflow_scripts/compare_runs.py"

@@ -30,7 +30,7 @@ rule draw_pictures:
         counts=judging_counts,
         seed=lookup(dpath="seed", within=config),
         batch_size=lookup(dpath="inference/batch", within=config),
-        code=method_digest,
+        modules=method_modules,
     script:
         "../workflow_scripts/draw_pictures.py"
 
@@ -58,7 +58,6 @@ rule read_attributes:
         runtime="2h",
     params:
         seed=lookup(dpath="seed", within=config),
-        code=code_digest("ohlora_lib.judging.attributes"),
     script:
         "../workflow_scripts/read_attributes.py"
 
@@ -82,7 +81,7 @@ rule score_pictures:
         runtime="4h",
     params:
         measuring=judge_options,
-        code=judge_digest,
+        modules=judge_modules,
     script:
         "../workflow_scripts/score_pictures.py"
 
@@ -109,7 +108,6 @@ rule judge_method:
     params:
         bootstrap=lookup(dpath="judging/bootstrap", within=config),
         seed=lookup(dpath="seed", within=config),
-        code=code_digest("ohlora_lib.judging.protocol"),
     script:
         "../workflow_scripts/judge_method.py"
 
@@ -137,7 +135,6 @@ rule judge_faces:
         batch=lookup(dpath="domain/segmenter/batch", within=config),
         bootstrap=lookup(dpath="judging/bootstrap", within=config),
         seed=lookup(dpath="seed", within=config),
-        code=code_digest("ohlora_lib.judging.judges.facexformer"),
     script:
         "../workflow_scripts/judge_faces.py"
 
@@ -165,6 +162,5 @@ rule judge_concept:
         images=lookup(dpath="judging/random_images", within=config),
         seed=lookup(dpath="seed", within=config),
         batch_size=lookup(dpath="inference/batch", within=config),
-        code=code_digest("ohlora_lib.judging.concept"),
     script:
         "../workflow_scripts/judge_concept.py"

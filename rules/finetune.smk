@@ -35,9 +35,7 @@ rule finetune_adversarial:
         seed=lookup(dpath="seed", within=config),
         recipe=finetune_recipe,
         options=lambda wildcards: asdict(finetune_options(wildcards.version)),
-        code=code_digest(
-            "ohlora_lib.methods.finetune.job", "ohlora_lib.methods.finetune.adversarial"
-        ),
+        modules=["ohlora_lib.methods.finetune.adversarial"],
     script:
         "../workflow_scripts/finetune.py"
 
@@ -56,7 +54,7 @@ use rule finetune_adversarial as finetune_scores with:
         seed=lookup(dpath="seed", within=config),
         recipe=finetune_recipe,
         options=lambda wildcards: asdict(finetune_options(wildcards.version)),
-        code=code_digest("ohlora_lib.methods.finetune.job", "ohlora_lib.methods.finetune.scores"),
+        modules=["ohlora_lib.methods.finetune.scores"],
 
 
 use rule finetune_adversarial as finetune_autoencoder with:
@@ -75,8 +73,4 @@ use rule finetune_adversarial as finetune_autoencoder with:
         seed=lookup(dpath="seed", within=config),
         recipe=finetune_recipe,
         options=lambda wildcards: asdict(finetune_options(wildcards.version)),
-        code=code_digest(
-            "ohlora_lib.methods.finetune.job",
-            "ohlora_lib.methods.finetune.autoencoder",
-            "ohlora_lib.networks.attribute_cnn",
-        ),
+        modules=["ohlora_lib.methods.finetune.autoencoder"],

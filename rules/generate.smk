@@ -28,7 +28,6 @@ for part, paths in scattered("generate", "images").items():
             recipe=generation_recipe,
             shards=lookup(dpath="shards", within=config),
             batch_size=lookup(dpath="inference/batch", within=config),
-            code=code_digest("ohlora_lib.populations.generate"),
         script:
             "../workflow_scripts/generate_images.py"
 
@@ -55,6 +54,5 @@ if imported_populations():
         params:
             recipe=import_recipe,
             pictures=picture_listing,  # thousands of files: too many to be inputs
-            code=code_digest("ohlora_lib.populations.import_images"),
         script:
             "../workflow_scripts/import_images.py"

@@ -19,8 +19,6 @@ rule annotate_images:
         gpu=1,
         mem_mb=2000,
         runtime="1h",
-    params:
-        code=code_digest("ohlora_lib.populations.annotate"),
     script:
         "../workflow_scripts/annotate_images.py"
 
@@ -45,6 +43,5 @@ rule take_labels:
         recipe=label_recipe,
         csv=label_table,
         command=label_command,
-        code=code_digest("ohlora_lib.populations.labels"),
     script:
         "../workflow_scripts/take_labels.py"

@@ -41,8 +41,6 @@ rule draw_control_grids:
     resources:
         mem_mb=1000,
         runtime="10m",
-    params:
-        code=code_digest("ohlora_lib.reporting.control_grids", "ohlora_lib.reporting.leakage"),
     script:
         "../workflow_scripts/draw_control_grids.py"
 
@@ -68,8 +66,6 @@ rule plot_training_curves:
     resources:
         mem_mb=1000,
         runtime="10m",
-    params:
-        code=code_digest("ohlora_lib.reporting.training_curves"),
     script:
         "../workflow_scripts/plot_training_curves.py"
 
@@ -110,7 +106,6 @@ rule make_leaderboard:
         methods=leaderboard_sources,
         judges=JUDGES,
         selected=selected_method(),
-        code=code_digest("ohlora_lib.reporting.leaderboard"),
     script:
         "../workflow_scripts/make_leaderboard.py"
 
@@ -138,8 +133,6 @@ rule plot_search_cost:
     resources:
         mem_mb=1000,
         runtime="10m",
-    params:
-        code=code_digest("ohlora_lib.reporting.search_cost"),
     script:
         "../workflow_scripts/plot_search_cost.py"
 
@@ -165,7 +158,5 @@ rule plot_concept:
     resources:
         mem_mb=1000,
         runtime="10m",
-    params:
-        code=code_digest("ohlora_lib.reporting.concept"),
     script:
         "../workflow_scripts/plot_concept.py"

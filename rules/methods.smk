@@ -284,13 +284,17 @@ def model_parts(method):
     }
 
 
-def method_digest(wildcards):
-    """Params function: hash of the code that draws one family of methods, and of no other's."""
+def method_modules(wildcards):
+    """Params function: the module that draws one family of methods, and no other's."""
     family = wildcards.method.partition("_")[0]
     if family == "reference":
         family = method_settings(wildcards.method)["kind"]
-    modules = {"finetune": "finetune.conditional", "vectorfind": "vectorfind.model", "directions": "directions.model"}
-    return code_digest("ohlora_lib.judging.pictures", f"ohlora_lib.methods.{modules[family]}")
+    modules = {
+        "finetune": "finetune.conditional",
+        "vectorfind": "vectorfind.model",
+        "directions": "directions.model",
+    }
+    return [f"ohlora_lib.methods.{modules[family]}"]
 
 
 def method_posterior(wildcards):
@@ -415,10 +419,9 @@ def judge_options(wildcards):
     }
 
 
-def judge_digest(wildcards):
-    """Params function: hash of the code that one judge runs, and of no other's."""
-    modules = ["ohlora_lib.judging.judges.registry", f"ohlora_lib.judging.judges.{wildcards.judge}"]
-    return code_digest(*modules) if wildcards.judge == "cnn" else segmenter_code(*modules)
+def judge_modules(wildcards):
+    """Params function: the module of one judge, and no other's."""
+    return [f"ohlora_lib.judging.judges.{wildcards.judge}"]
 
 
 def trained(names):

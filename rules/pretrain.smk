@@ -28,7 +28,6 @@ rule draw_portraits:
     params:
         options=lambda wildcards: POOLS[wildcards.pool],
         seed=lookup(dpath="seed", within=config),
-        code=code_digest("ohlora_lib.pretraining.portrait_pool"),
     script:
         "../workflow_scripts/draw_portraits.py"
 
@@ -59,7 +58,6 @@ rule pretrain_paired:
         network=lookup(dpath="pretrain/network", within=config),
         options=lookup(dpath="pretrain/paired", within=config),
         seed=lookup(dpath="seed", within=config),
-        code=code_digest("ohlora_lib.pretraining.paired"),
     script:
         "../workflow_scripts/pretrain_paired.py"
 
@@ -91,7 +89,6 @@ rule pretrain_adversarial:
         state=result("pretrain/state/adversarial"),
         options=lookup(dpath="pretrain/adversarial", within=config),
         seed=lookup(dpath="seed", within=config),
-        code=code_digest("ohlora_lib.pretraining.sharpen"),
     script:
         "../workflow_scripts/pretrain_adversarial.py"
 
@@ -126,7 +123,6 @@ rule pretrain_parser:
         state=result("pretrain/state/parser"),
         options=lookup(dpath="pretrain/parser", within=config),
         seed=lookup(dpath="seed", within=config),
-        code=code_digest("ohlora_lib.pretraining.parser_and_annotator"),
     script:
         "../workflow_scripts/pretrain_parser.py"
 
@@ -161,7 +157,6 @@ rule pretrain_annotator:
         state=result("pretrain/state/annotator"),
         options=lookup(dpath="pretrain/annotator", within=config),
         seed=lookup(dpath="seed", within=config),
-        code=code_digest("ohlora_lib.pretraining.parser_and_annotator"),
     script:
         "../workflow_scripts/pretrain_annotator.py"
 
@@ -187,7 +182,6 @@ rule judge_base_weights:
     params:
         judged=lookup(dpath="pretrain/judged", within=config),
         seed=lookup(dpath="seed", within=config),
-        code=code_digest("ohlora_lib.pretraining.base_weights"),
     script:
         "../workflow_scripts/judge_base_weights.py"
 

@@ -30,7 +30,6 @@ rule train_property_cnn:
         kind="property_cnn",
         options=reader_options("property_cnn"),
         seed=lookup(dpath="seed", within=config),
-        code=code_digest("ohlora_lib.populations.learn_scores"),
     script:
         "../workflow_scripts/train_property_cnn.py"
 
@@ -60,7 +59,6 @@ rule score_property_cnn:
         runtime="1h",
     params:
         kind="property_cnn",
-        code=code_digest("ohlora_lib.populations.learn_scores"),
     script:
         "../workflow_scripts/score_property_cnn.py"
 
@@ -90,8 +88,6 @@ rule plot_property_cnn:
     resources:
         mem_mb=1000,
         runtime="10m",
-    params:
-        code=code_digest("ohlora_lib.reporting.score_regression_figure"),
     script:
         "../workflow_scripts/plot_property_cnn.py"
 
@@ -121,7 +117,6 @@ use rule train_property_cnn as train_hairstyle_cnn with:
         kind="hairstyle_cnn",
         options=reader_options("hairstyle_cnn"),
         seed=lookup(dpath="seed", within=config),
-        code=code_digest("ohlora_lib.populations.learn_scores"),
 
 
 use rule score_property_cnn as score_hairstyle_cnn with:
@@ -141,7 +136,6 @@ use rule score_property_cnn as score_hairstyle_cnn with:
         result("benchmarks/score_hairstyle_cnn.tsv")
     params:
         kind="hairstyle_cnn",
-        code=code_digest("ohlora_lib.populations.learn_scores"),
 
 
 rule merge_property_cnn:
@@ -161,8 +155,6 @@ rule merge_property_cnn:
     resources:
         mem_mb=1000,
         runtime="10m",
-    params:
-        code=code_digest("ohlora_lib.populations.learn_scores"),
     script:
         "../workflow_scripts/merge_property_cnn.py"
 
@@ -186,7 +178,5 @@ rule score_merged_cnn:
         gpu=1,
         mem_mb=2000,
         runtime="1h",
-    params:
-        code=code_digest("ohlora_lib.populations.learn_scores"),
     script:
         "../workflow_scripts/score_merged_cnn.py"

@@ -24,7 +24,6 @@ rule adopt_generator:
         runtime="10m",
     params:
         options=reference_options,
-        code=code_digest("ohlora_lib.methods.reference.adopt"),
     script:
         "../workflow_scripts/adopt_generator.py"
 
@@ -52,7 +51,6 @@ rule adopt_vectors:
         options=reference_options,
         seed=lookup(dpath="seed", within=config),
         batch_size=lookup(dpath="inference/batch", within=config),
-        code=code_digest("ohlora_lib.methods.reference.adopt"),
     script:
         "../workflow_scripts/adopt_vectors.py"
 
@@ -80,6 +78,5 @@ rule encode_faces:
     params:
         version=lookup(dpath="references/{reference}/version", within=config),
         resolution=lookup(dpath="domain/resolution", within=config),
-        code=code_digest("ohlora_lib.methods.reference.adopt"),
     script:
         "../workflow_scripts/encode_faces.py"

@@ -40,7 +40,6 @@ rule plot_summary:
         runtime="10m",
     params:
         attributes=lookup(dpath="populations/{population}/attributes", within=config),
-        code=code_digest("ohlora_lib.reporting.summary"),
     script:
         "../workflow_scripts/plot_summary.py"
 
@@ -67,8 +66,6 @@ rule plot_funnel:
     resources:
         mem_mb=1000,
         runtime="10m",
-    params:
-        code=code_digest("ohlora_lib.reporting.funnel"),
     script:
         "../workflow_scripts/plot_funnel.py"
 
@@ -122,7 +119,6 @@ rule plot_samples:
     params:
         attributes=lookup(dpath="populations/{population}/attributes", within=config),
         seed=lookup(dpath="seed", within=config),
-        code=code_digest("ohlora_lib.reporting.grids"),
     script:
         "../workflow_scripts/plot_samples.py"
 
@@ -151,7 +147,6 @@ rule plot_roc:
         runtime="10m",
     params:
         max_loss=lookup(dpath="attributes/{attribute}/max_loss", within=config),
-        code=code_digest("ohlora_lib.reporting.roc"),
     script:
         "../workflow_scripts/plot_roc.py"
 
@@ -180,7 +175,6 @@ rule plot_overlays:
         runtime="10m",
     params:
         seed=lookup(dpath="seed", within=config),
-        code=code_digest("ohlora_lib.reporting.overlays"),
     script:
         "../workflow_scripts/plot_overlays.py"
 
@@ -210,7 +204,6 @@ rule plot_strips:
         runtime="10m",
     params:
         seed=lookup(dpath="seed", within=config),
-        code=code_digest("ohlora_lib.reporting.strips"),
     script:
         "../workflow_scripts/plot_strips.py"
 
@@ -244,8 +237,6 @@ rule plot_scores:
     resources:
         mem_mb=1000,
         runtime="10m",
-    params:
-        code=code_digest("ohlora_lib.reporting.histograms", "ohlora_lib.reporting.agreement"),
     script:
         "../workflow_scripts/plot_scores.py"
 
@@ -299,7 +290,6 @@ rule plot_runtimes:
         benchmarks=result("benchmarks"),
         # figures come later, base weights and comparisons are no part of a run
         leave_out=["plot_*", "draw_control_grids", "make_leaderboard*", "pretrain", "compare"],
-        code=code_digest("ohlora_lib.reporting.runtimes"),
     script:
         "../workflow_scripts/plot_runtimes.py"
 

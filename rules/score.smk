@@ -20,7 +20,7 @@ rule score_property:
         runtime="1h",
     params:
         options=lookup(dpath="scores/{algorithm}/{property}", within=config),
-        code=score_digest,
+        modules=score_module,
     script:
         "../workflow_scripts/score_property.py"
 
@@ -44,6 +44,5 @@ rule normalise_scores:
         runtime="10m",
     params:
         properties=lambda wildcards: list(ALGORITHMS[wildcards.algorithm]),
-        code=code_digest("ohlora_lib.populations.normalise"),
     script:
         "../workflow_scripts/normalise_scores.py"

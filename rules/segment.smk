@@ -27,6 +27,5 @@ for part, paths in scattered("segment", "segments").items():
         params:
             kind=lookup(dpath="domain/segmenter/kind", within=config),
             batch=lookup(dpath="domain/segmenter/batch", within=config),
-            code=segmenter_code("ohlora_lib.populations.segment", "ohlora_lib.store.layout"),
         script:
             "../workflow_scripts/segment_images.py"

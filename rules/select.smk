@@ -36,7 +36,6 @@ rule rank_identities:
         runtime="10m",
     params:
         judges=list(JUDGES),
-        code=code_digest("ohlora_lib.judging.identities"),
     script:
         "../workflow_scripts/rank_identities.py"
 
@@ -72,8 +71,6 @@ rule draw_identities:
     resources:
         mem_mb=1000,
         runtime="10m",
-    params:
-        code=code_digest("ohlora_lib.reporting.identities"),
     script:
         "../workflow_scripts/draw_identities.py"
 
@@ -105,6 +102,5 @@ rule collect_model:
             "domain": config["domain"]["name"],
             "resolution": config["domain"]["resolution"],
         },
-        code=code_digest("ohlora_lib.reporting.final_model"),
     script:
         "../workflow_scripts/collect_model.py"

@@ -28,7 +28,6 @@ rule randomise_label:
     params:
         numbers=max(RANDOM_LABELS.values()),
         seed=lookup(dpath="seed", within=config),
-        code=code_digest("ohlora_lib.methods.sampling"),
     script:
         "../workflow_scripts/randomise_label.py"
 
@@ -55,7 +54,6 @@ rule draw_samples:
         part=sample_part,
         seed=lookup(dpath="seed", within=config),
         batch_size=lookup(dpath="inference/batch", within=config),
-        code=code_digest("ohlora_lib.methods.sampling"),
     script:
         "../workflow_scripts/draw_samples.py"
 
@@ -78,8 +76,6 @@ if config["scatter"]["sample"] > 1:
         resources:
             mem_mb=500,
             runtime="1h",
-        params:
-            code=code_digest("ohlora_lib.store.samples"),
         script:
             "../workflow_scripts/join_samples.py"
 
@@ -105,7 +101,6 @@ rule find_vectors:
         settings=search_settings,
         seed=lookup(dpath="seed", within=config),
         batch_size=lookup(dpath="inference/batch", within=config),
-        code=code_digest("ohlora_lib.methods.vectorfind.search"),
     script:
         "../workflow_scripts/find_vectors.py"
 
@@ -132,7 +127,6 @@ rule test_vectors:
         latents=lookup(dpath="judging/latents", within=config),
         seed=lookup(dpath="seed", within=config),
         batch_size=lookup(dpath="inference/batch", within=config),
-        code=code_digest("ohlora_lib.methods.vectorfind.model"),
     script:
         "../workflow_scripts/test_vectors.py"
 
@@ -162,7 +156,6 @@ rule plot_tsne:
         settings=search_settings,
         points=lookup(dpath="judging/tsne_points", within=config),
         seed=lookup(dpath="seed", within=config),
-        code=code_digest("ohlora_lib.reporting.tsne"),
     script:
         "../workflow_scripts/plot_tsne.py"
 
@@ -191,7 +184,6 @@ rule fit_directions:
         options=lookup(dpath="directions/training", within=config),
         seed=lookup(dpath="seed", within=config),
         batch_size=lookup(dpath="inference/batch", within=config),
-        code=code_digest("ohlora_lib.methods.directions.fit"),
     script:
         "../workflow_scripts/fit_directions.py"
 
@@ -217,6 +209,5 @@ rule measure_saturation:
         latents=lookup(dpath="directions/saturation/latents", within=config),
         seed=lookup(dpath="seed", within=config),
         batch_size=lookup(dpath="inference/batch", within=config),
-        code=code_digest("ohlora_lib.methods.directions.saturation"),
     script:
         "../workflow_scripts/measure_saturation.py"

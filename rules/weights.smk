@@ -45,6 +45,5 @@ rule import_weights:
     params:
         part=lambda wildcards: asdict(part_of(wildcards)[1]),
         sha256=lambda wildcards: part_of(wildcards)[0].sha256,
-        code=code_digest("ohlora_lib.weights.convert"),
     script:
         "../workflow_scripts/import_weights.py"

@@ -1,8 +1,8 @@
 """Which library modules a job depends on, and a hash of what they and its script do.
 
-Snakemake does not track imported code; a rule that carries `code_digest("ohlora_lib.the.module")`
-as a param reruns when that module or anything it imports changes, and not when a comment or
-docstring does.
+Snakemake does not track imported code. Every rule therefore gets `script_digest` of its script as
+the param `code` (rules/common.smk): its jobs run again when the script, a module that it imports or
+anything that these import changes, and not when a comment or docstring does.
 """
 
 import ast
@@ -19,14 +19,14 @@ from typing import NamedTuple
 from ohlora_lib.errors import InputError
 
 ROOT = Path(__file__).parents[1]  # the package folder; its parent is where module names start
+START = ("jobs", "device")  # of runtime/: how a job starts, which changes no result
 
 
 def import_closure(module: str, root: Path = ROOT) -> list[str]:
     """Return the modules of our package that importing `module` runs, itself included.
 
     Import statements are read from the source, also those inside functions; modules named only in a
-    string (`importlib.import_module`) are not seen and must be given to `code_digest` beside the
-    module that loads them.
+    string (`importlib.import_module`) are not seen: rules declare them.
     The package of every module counts, since Python runs its `__init__.py` first.
 
     Args:
@@ -42,7 +42,7 @@ def import_closure(module: str, root: Path = ROOT) -> list[str]:
     """
     if _source(module, root) is None:
         raise InputError(
-            f"there is no library module {module}; correct the name in code_digest(...)"
+            f"there is no library module {module}; correct the name in the rule that declares it"
         )
     closure: set[str] = set()
     waiting = [module]
@@ -54,38 +54,43 @@ def import_closure(module: str, root: Path = ROOT) -> list[str]:
     return sorted(closure)
 
 
-def code_digest(*modules: str, root: Path = ROOT) -> str:
-    """Return 12 hexadecimal digits that change with the code of `modules` or of what they import.
+def script_modules(script: Path, root: Path = ROOT) -> list[str]:
+    """Return the library modules that a workflow script imports itself, sorted.
 
-    Comments, docstrings and layout do not count. The Python version does, as the hash is of its
-    syntax trees.
+    Those in `START` are left out.
+
+    Raises:
+        InputError: the script cannot be parsed, or imports a module of ours that does not exist.
+    """
+    found: set[str] = set()
+    for line, *statement in _parsed(script).imports:
+        found |= set(_targets(statement, f"{script}, line {line}", "", script, root))
+    start = {f"{root.name}.runtime.{name}" for name in START}
+    packages = {root.name, f"{root.name}.runtime"}
+    return sorted(found - start - packages)
+
+
+def script_closure(script: Path, modules: Sequence[str] = (), root: Path = ROOT) -> list[str]:
+    """Return all library modules that a job may run: those of its script, and `modules`.
 
     Args:
-        modules: dotted names, at least one; their order does not matter.
+        script: of the rule.
+        modules: dotted names of what the script loads by name.
         root: the package folder.
 
     Raises:
-        ValueError: no module is given.
-        InputError: see `import_closure`.
+        InputError: see `script_modules` and `import_closure`.
     """
-    if not modules:
-        raise ValueError("code_digest needs at least one module")
-    closure = set().union(*(import_closure(module, root) for module in modules))
-    digest = hashlib.sha256()
-    for name in sorted(closure):
+    names = {*script_modules(script, root), *modules}
+    return sorted(set().union(*(import_closure(name, root) for name in names)))
+
+
+def script_digest(script: Path, modules: Sequence[str] = (), root: Path = ROOT) -> str:
+    """Return 12 hexadecimal digits that change with the code a job runs, see `script_closure`."""
+    digest = hashlib.sha256(_parsed(script).digest.encode())
+    for name in script_closure(script, modules, root):
         digest.update(f"{name}\n{_facts(name, root)[0]}\n".encode())
     return digest.hexdigest()[:12]
-
-
-def source_digest(file: Path) -> str:
-    """Return 12 hexadecimal digits that change with the code of one file, as `code_digest` does.
-
-    What the file imports does not count.
-
-    Raises:
-        InputError: the file cannot be parsed.
-    """
-    return _parsed(file).digest[:12]
 
 
 def load_parsed(cache: Path) -> None:
