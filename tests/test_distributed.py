@@ -75,7 +75,7 @@ def train(kind: str, folder: Path, processes: int) -> dict[str, torch.Tensor]:
     (folder / "train.py").write_text(TRAIN.format(tests=str(TESTS)))
     command = [sys.executable]
     if processes > 1:
-        command += ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+        command += ["-m", "ohlora_lib.runtime.launch", str(processes)]
     environment = {**os.environ, "PYTHONPATH": str(TESTS.parent)}
     done = subprocess.run(
         [*command, str(folder / "train.py"), kind, str(folder)],

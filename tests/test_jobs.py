@@ -118,7 +118,7 @@ def test_a_training_shares_its_cards_or_where_there_are_none_cores(
     jobs.share_training(gpus=1, cores=1)
     monkeypatch.setenv(jobs.RANK, "0")
     jobs.share_training(gpus=6, cores=2)
-    assert not started  # neither alone, nor when torchrun runs already
+    assert not started  # neither alone, nor when it is one of several already
 
 
 SHARED = """
@@ -236,3 +236,67 @@ def test_freed_memory_is_kept_for_what_comes_next():
     if taken[0] == "no mallopt":
         pytest.skip("this C library has no mallopt")
     assert int(taken[1]) < int(taken[0]) / 4  # pages asked for again
+
+
+LISTENING = """
+import time
+from ohlora_lib.training.distributed import Ranks
+
+ranks = Ranks()
+ranks.mean({"a": 1.0})
+Path("ready-" + os.environ["RANK"]).touch()
+time.sleep(100)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_processes_that_train_together_listen_on_the_loopback_interface_only(tmp_path):
+    CASES["listening"] = LISTENING
+    process = shared(tmp_path, "listening")
+    try:
+        while len(list(tmp_path.glob("ready-*"))) < 2:
+            assert process.poll() is None, (tmp_path / "job.log").read_text()
+            time.sleep(0.1)
+        family = {process.pid, *children(process.pid)}
+        addresses = listening(family)
+    finally:
+        process.terminate()
+        process.wait()
+    assert len(family) == 3
+    assert addresses, "gloo listens, on an address of its own"
+    assert {address for address in addresses if not address.startswith("127.")} == set()
+
+
+def children(parent: int) -> list[int]:
+    """Return the processes that a process started, from /proc."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it has ended
+        if int(fields[1]) == parent:
+            found.append(int(stat.parent.name))
+    return found
+
+
+def listening(processes: set[int]) -> set[str]:
+    """Return the IPv4 (and IPv6, as hexadecimal) addresses that processes listen on."""
+    sockets = set()
+    for process in processes:
+        for handle in Path(f"/proc/{process}/fd").iterdir():
+            try:
+                target = os.readlink(handle)
+            except OSError:
+                continue
+            if target.startswith("socket:["):
+                sockets.add(target[8:-1])
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/self/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and fields[9] in sockets:
+                raw = fields[1].partition(":")[0]
+                octets = bytes.fromhex(raw)[::-1]
+                found.add(".".join(map(str, octets)) if table == "tcp" else raw)
+    return found

@@ -103,5 +103,5 @@ def _choose(files: dict[str, Path], number: int, choosing: Path) -> list[str]:
     if turn is not None:
         os.close(turn)
     for lock in locks.values():  # never closed
-        os.set_inheritable(lock, True)  # torchrun replaces this process and keeps the card
+        os.set_inheritable(lock, True)  # for a launcher that replaces this process
     return [card for card in files if card in locks]

@@ -15,6 +15,7 @@ from types import TracebackType
 
 from ohlora_lib.errors import InputError
 from ohlora_lib.runtime.gpus import count_gpus, take_gpus
+from ohlora_lib.runtime.launch import LAUNCHER, RANK
 from ohlora_lib.store.lock import take_lock
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -33,10 +34,8 @@ KEPT = {-1: 2**31 - 1, -3: 2**30}  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
 # imported the search takes a fifth of the time.
 OBJECTS = 100_000
 
-RANK = "RANK"  # set by torchrun in each of the processes that it starts
-LAUNCHER = "OHLORA_LAUNCHER"  # set by us, in the same: the number of torchrun's process
 PR_SET_PDEATHSIG = 1  # prctl(2)
-GRACE = 2  # seconds; torchrun looks ten times a second whether one of its processes has failed
+GRACE = 2  # seconds; the launcher looks ten times a second whether one of its processes has failed
 
 
 def start_job(log: str | Path, threads: int = 1, gpus: int = 0) -> None:
@@ -45,8 +44,8 @@ def start_job(log: str | Path, threads: int = 1, gpus: int = 0) -> None:
     Call it before torch or numpy is imported, as they read the number of threads while loading. An
     `InputError` that nobody catches is then printed as one line, `error: ...`, without a traceback,
     and so is a full disk; the exit status is 1 as for any exception. Freed memory is kept, and
-    garbage looked for seldom (`KEPT`, `OBJECTS`). A process that torchrun started goes on in the
-    log and with the cards of the one that became torchrun (see `share_training`).
+    garbage looked for seldom (`KEPT`, `OBJECTS`). One of several processes that train
+    together goes on in the log and with the cards of the one that started it (`share_training`).
 
     Args:
         log: the log file; replaced.
@@ -74,10 +73,10 @@ def start_job(log: str | Path, threads: int = 1, gpus: int = 0) -> None:
 
 
 def share_training(gpus: int, cores: int) -> None:
-    """Let torchrun run the calling script in several processes; returns in those, or if it is one.
+    """Run the calling script in several processes; returns in those, or where one is enough.
 
-    This process becomes torchrun, so that whoever ends the job ends the training. Each process has
-    one of the job's cores, and one of its cards where there are any. Where there are none, the
+    This process becomes their launcher, so that whoever ends the job ends the training. Each process
+    has one of the job's cores, and one of its cards where there are any. Where there are none, the
     number does not depend on the cores at hand: what is trained would depend on it, in its last
     bits.
 
@@ -100,7 +99,6 @@ def share_training(gpus: int, cores: int) -> None:
         return
     for name in THREAD_VARIABLES:
         os.environ[name] = "1"
-    os.environ[LAUNCHER] = str(os.getpid())
     # the library of this checkout, also where it is not installed
     paths = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
     os.environ["PYTHONPATH"] = os.pathsep.join(paths)
@@ -121,9 +119,9 @@ def keep_memory() -> None:
 
 
 def _end_with_launcher() -> None:
-    """Have the kernel kill this process when torchrun's dies, whatever kills that one (Linux).
+    """Have the kernel kill this process when its launcher dies, whatever kills that one (Linux).
 
-    torchrun puts its processes into sessions of their own, which no signal to the job reaches.
+    Processes that train together are in sessions of their own, which no signal to the job reaches.
     """
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
     if prctl is None or LAUNCHER not in os.environ:
@@ -144,7 +142,7 @@ def _report(
     else:
         text = "".join(traceback.format_exception(kind, error, trace))
         if RANK in os.environ:
-            # another process's end may be the cause, which it has told: torchrun then ends this one
+            # another process that failed may be the cause, and has said so: this one is ended then
             time.sleep(GRACE)
     if RANK not in os.environ:
         sys.stderr.write(text)

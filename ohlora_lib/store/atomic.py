@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, also after a power cut."""
 
 import contextlib
 import os
@@ -28,6 +28,33 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     part = path.with_name(f".part-{secrets.token_hex(4)}-{path.name}")
     try:
         yield part
-        os.replace(part, path)
+        replace_durably(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def replace_durably(part: str | Path, path: str | Path) -> None:
+    """Give a finished file its final name, so that a power cut leaves the old file or the new one.
+
+    Without the first call of fsync the new name could stand over an empty file, without the second
+    one the name could be lost.
+
+    Args:
+        part: the file, in the folder of `path`.
+        path: its final name; a file that is there is replaced.
+
+    Raises:
+        FileNotFoundError: there is no file `part`.
+        OSError: the disk is full or broken; `path` is as it was.
+    """
+    _fsync(part)
+    os.replace(part, path)
+    _fsync(Path(path).parent)
+
+
+def _fsync(path: str | Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -17,10 +17,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ohlora_lib.generators.stylegan1.discriminator import MinibatchStdConvLayer
+from ohlora_lib.runtime.launch import RENDEZVOUS
 
 
 class Ranks:
-    """This process among those that train one network; alone unless torchrun started it.
+    """This process among those that train one network; alone unless `runtime.launch` started it.
 
     Args:
         device: torch device name; of several cards that the job has, "cuda" is then this process's.
@@ -33,7 +34,12 @@ class Ranks:
         if self.number > 1 and not dist.is_initialized():
             if device == "cuda":
                 torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-            dist.init_process_group("nccl" if device == "cuda" else "gloo")
+            dist.init_process_group(
+                "nccl" if device == "cuda" else "gloo",
+                init_method=f"file://{os.environ[RENDEZVOUS]}",
+                rank=self.index,
+                world_size=self.number,
+            )
             atexit.register(dist.destroy_process_group)
 
     @property

@@ -69,6 +69,8 @@ class TrainingState:
     def save(self, step: int, info: dict[str, Any] | None = None) -> None:
         """Write the state after `step` steps with the numbers in `info`; keep the newest two.
 
+        Older ones go once the new one would survive a power cut (`store.atomic`).
+
         States of more steps go, too: they are of other options, or damaged.
         """
         tensors, groups = {}, {}
@@ -105,10 +107,14 @@ class TrainingState:
         for path in reversed(self._files()):
             try:
                 checkpoint = read_checkpoint(path, KIND)
-            except (InputError, FileNotFoundError):
-                continue  # damaged by a full disk, or just removed by another process
+            except FileNotFoundError:
+                continue  # just removed by another process
+            except InputError as error:
+                print(f"a damaged training state is passed over: {error}")
+                continue
             config = checkpoint.config
             if config["fingerprint"] != self.fingerprint:
+                print(f"{path} is of a training with other options or code: it is passed over")
                 continue
             self._load(checkpoint.tensors, config["groups"])
             step, info, self.earlier = config["step"], config["info"], config.get("seconds", 0.0)

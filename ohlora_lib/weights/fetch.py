@@ -11,6 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ohlora_lib.errors import InputError
+from ohlora_lib.store.atomic import replace_durably
 from ohlora_lib.weights.entries import FOLDER, Entry, File
 from ohlora_lib.weights.files import CHUNK, refuse_disguised, sha256_of
 
@@ -100,7 +101,7 @@ def fetch(
         rejected = path.with_name(f"{path.name}.rejected")
         os.replace(part, rejected)
         raise InputError(str(error).replace(str(part), str(rejected))) from None
-    os.replace(part, path)
+    replace_durably(part, path)
 
 
 def check(path: str | Path, size: int | None = None, sha256: str | None = None) -> None:

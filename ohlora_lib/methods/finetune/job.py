@@ -79,7 +79,7 @@ def finetune(
     Raises:
         FloatingPointError: the training diverged; what it had learnt is then in `last_good/` beside
             its state, in the same files.
-        ValueError: torchrun started more processes than these options allow.
+        ValueError: more processes train together than these options allow.
         InputError: another process trains with the same state.
     """
     ranks = Ranks(device)
