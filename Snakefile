@@ -76,14 +76,14 @@ localrules:
 rule all:
     default_target: True
     input:
-        run_results(),
+        run_targets(config, results, METHODS, CONCEPTS),
 
 
 rule published:
     input:
-        run_results(),
-        result("leaderboard_published.csv"),
-        concept_figures(),
+        rules.all.input,
+        results("leaderboard", extent="_published"),
+        concept_figures(results, CONCEPTS),
 
 
 onsuccess:

@@ -8,11 +8,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.common import WEIGHTS, Row, best_of
 from ohlora_lib.generators.synthesis import Synthesizer
-from ohlora_lib.networks import load_network
 from ohlora_lib.networks.attribute_cnn import AttributeCNN, predict
-from ohlora_lib.networks.segmentation import MAP_SIDE, ParserSegmenter
+from ohlora_lib.networks.files import load_network
+from ohlora_lib.networks.parser_segmenter import ParserSegmenter
 from ohlora_lib.portraits.parameters import sample_parameters
 from ohlora_lib.portraits.renderer import render
+from ohlora_lib.store.layout import MAP_SIDE
 from ohlora_lib.store.pixels import to_float, to_unit
 
 ONE_BY_ONE = "module one by one"

@@ -9,8 +9,8 @@ import torch
 from benchmarks.common import WEIGHTS, Row, best_of
 from ohlora_lib.generators.synthesis import Synthesizer
 from ohlora_lib.methods.sampling import draw_samples, map_latents, random_latents
-from ohlora_lib.networks import load_network, save_network
 from ohlora_lib.networks.attribute_cnn import ATTRIBUTES, AttributeCNN
+from ohlora_lib.networks.files import load_network, save_network
 from ohlora_lib.networks.property_cnn import PropertyCNN
 
 BATCHES = {"cpu": 16, "cuda": 256}

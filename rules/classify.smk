@@ -3,16 +3,20 @@
 
 rule train_classifier:
     input:
-        unpack(classifier_start),
-        images=image_shards,
-        labels=result("{population}/labels.parquet"),
+        unpack(
+            lambda wildcards: recipes.classifier_start(
+                config, results, wildcards.population, wildcards.attribute, int(wildcards.fold)
+            )
+        ),
+        images=IMAGES,
+        labels=results("labels"),
     output:
-        weights=result("{population}/classifiers/{attribute}/fold-{fold}.safetensors"),
-        metrics=result("{population}/classifiers/{attribute}/fold-{fold}.json"),
+        weights=results("classifier"),
+        metrics=results("fold_metrics"),
     log:
-        result("logs/train_classifier/{population}-{attribute}-{fold}.log"),
+        results("log", job="train_classifier/{population}-{attribute}-{fold}"),
     benchmark:
-        result("benchmarks/train_classifier/{population}-{attribute}-{fold}.tsv")
+        results("benchmark", job="train_classifier/{population}-{attribute}-{fold}")
     priority: LONGEST_PATH
     conda:
         "../envs/torch.yaml"
@@ -22,24 +26,28 @@ rule train_classifier:
         mem_mb=2000,
         runtime="4h",
     params:
-        state=result("state/classifiers/{population}/{attribute}-{fold}"),
+        state=results("state", training="classifiers/{population}/{attribute}-{fold}"),
         seed=lookup(dpath="seed", within=config),
-        options=classifier_options,
-        finished=is_finished,
+        options=lambda wildcards: recipes.classifier_options(
+            config, wildcards.population, wildcards.attribute
+        ),
+        finished=lambda wildcards: bool(
+            recipes.finished_classifiers(config, wildcards.population, wildcards.attribute)
+        ),
     script:
         "../workflow_scripts/train_classifier.py"
 
 
 rule predict_attribute:
     input:
-        weights=fold_weights,
-        images=image_shards,
+        weights=of_folds("classifier"),
+        images=IMAGES,
     output:
-        table=result("{population}/classifiers/{attribute}/predictions.parquet"),
+        table=results("predictions"),
     log:
-        result("logs/predict_attribute/{population}-{attribute}.log"),
+        results("log", job="predict_attribute/{population}-{attribute}"),
     benchmark:
-        result("benchmarks/predict_attribute/{population}-{attribute}.tsv")
+        results("benchmark", job="predict_attribute/{population}-{attribute}")
     priority: LONGEST_PATH
     conda:
         "../envs/torch.yaml"
@@ -54,16 +62,16 @@ rule predict_attribute:
 
 rule collect_metrics:
     input:
-        unpack(truth_source),
-        folds=fold_metrics,
-        predictions=result("{population}/classifiers/{attribute}/predictions.parquet"),
-        labels=result("{population}/labels.parquet"),
+        **recipes.annotator_answers(config, results, "{population}"),
+        folds=of_folds("fold_metrics"),
+        predictions=results("predictions"),
+        labels=results("labels"),
     output:
-        metrics=result("{population}/classifiers/{attribute}/metrics.json"),
+        metrics=results("classifier_metrics"),
     log:
-        result("logs/collect_metrics/{population}-{attribute}.log"),
+        results("log", job="collect_metrics/{population}-{attribute}"),
     benchmark:
-        result("benchmarks/collect_metrics/{population}-{attribute}.tsv")
+        results("benchmark", job="collect_metrics/{population}-{attribute}")
     conda:
         "../envs/table.yaml"
     threads: 1
@@ -76,14 +84,17 @@ rule collect_metrics:
 
 rule join_attributes:
     input:
-        labels=result("{population}/labels.parquet"),
-        predictions=attribute_predictions,
+        labels=results("labels"),
+        predictions=lambda wildcards: [
+            results("predictions", population=wildcards.population, attribute=attribute)
+            for attribute in config["populations"][wildcards.population]["attributes"]
+        ],
     output:
-        table=result("{population}/attributes.parquet"),
+        table=results("attributes"),
     log:
-        result("logs/join_attributes/{population}.log"),
+        results("log", job="join_attributes/{population}"),
     benchmark:
-        result("benchmarks/join_attributes/{population}.tsv")
+        results("benchmark", job="join_attributes/{population}")
     priority: LONGEST_PATH
     conda:
         "../envs/table.yaml"
@@ -99,14 +110,14 @@ rule join_attributes:
 
 rule filter_images:
     input:
-        attributes=result("{population}/attributes.parquet"),
+        attributes=results("attributes"),
     output:
-        kept=result("{population}/filtered.parquet"),
-        counts=result("{population}/filter.json"),
+        kept=results("filtered"),
+        counts=results("filter_counts"),
     log:
-        result("logs/filter_images/{population}.log"),
+        results("log", job="filter_images/{population}"),
     benchmark:
-        result("benchmarks/filter_images/{population}.tsv")
+        results("benchmark", job="filter_images/{population}")
     priority: LONGEST_PATH
     conda:
         "../envs/table.yaml"
@@ -115,6 +126,6 @@ rule filter_images:
         mem_mb=1000,
         runtime="10m",
     params:
-        recipe=filter_recipe,
+        recipe=of_population(recipes.filtering),
     script:
         "../workflow_scripts/filter_images.py"

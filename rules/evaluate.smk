@@ -1,24 +1,23 @@
-# Judging: every method draws the same requests once; two judges measure what it drew, and where
-# real faces are segmented with FaceXFormer, a third one tells head pose and attributes.
+# Judging: every method draws the same requests once; every judge measures what it drew.
 
 
 wildcard_constraints:
-    method=any_of(all_methods()) or "none",
-    judge=any_of(JUDGES),
+    method=any_of(METHODS),
+    judge=any_of(JUDGING),
 
 
 rule draw_pictures:
     input:
-        unpack(method_model),
-        unpack(method_posterior),
+        unpack(of_method("model")),
+        unpack(of_method("latents")),
     output:
-        requests=result("evaluation/{method}/requests.parquet"),
-        latents=result("evaluation/{method}/latents.parquet"),
-        pictures=result("evaluation/{method}/pictures.parquet"),
+        requests=results("requests"),
+        latents=results("latents"),
+        pictures=results("pictures"),
     log:
-        result("logs/draw_pictures/{method}.log"),
+        results("log", job="draw_pictures/{method}"),
     benchmark:
-        result("benchmarks/draw_pictures/{method}.tsv")
+        results("benchmark", job="draw_pictures/{method}")
     conda:
         "../envs/torch.yaml"
     threads: 1
@@ -27,10 +26,12 @@ rule draw_pictures:
         mem_mb=2000,
         runtime="2h",
     params:
-        counts=judging_counts,
+        counts={
+            key: config["judging"][key] for key in ("latents", "joint_latents", "random_images")
+        },
         seed=lookup(dpath="seed", within=config),
         batch_size=lookup(dpath="inference/batch", within=config),
-        modules=method_modules,
+        modules=lambda wildcards: [METHODS[wildcards.method].drawn_by],
     script:
         "../workflow_scripts/draw_pictures.py"
 
@@ -38,17 +39,21 @@ rule draw_pictures:
 rule read_attributes:
     input:
         unpack(attribute_readers),
-        requests=result("evaluation/{method}/requests.parquet"),
-        pictures=result("evaluation/{method}/pictures.parquet"),
-        images=lambda wildcards: shards(method_population(wildcards), "images"),
-        filtered=lambda wildcards: result(f"{method_population(wildcards)}/filtered.parquet"),
+        requests=results("requests"),
+        pictures=results("pictures"),
+        images=lambda wildcards: results.shards(
+            METHODS[wildcards.method].population, "image_shard", config["shards"]
+        ),
+        filtered=lambda wildcards: results(
+            "filtered", population=METHODS[wildcards.method].population
+        ),
     output:
-        table=result("evaluation/{method}/attributes.parquet"),
-        quality=result("evaluation/{method}/quality.json"),
+        table=results("picture_attributes"),
+        quality=results("picture_quality"),
     log:
-        result("logs/read_attributes/{method}.log"),
+        results("log", job="read_attributes/{method}"),
     benchmark:
-        result("benchmarks/read_attributes/{method}.tsv")
+        results("benchmark", job="read_attributes/{method}")
     conda:
         "../envs/torch.yaml"
     threads: 1
@@ -65,13 +70,14 @@ rule read_attributes:
 rule score_pictures:
     input:
         unpack(judge_inputs),
-        pictures=result("evaluation/{method}/pictures.parquet"),
+        requests=results("requests"),
+        pictures=results("pictures"),
     output:
-        table=result("evaluation/{method}/{judge}/measured.parquet"),
+        table=results("measured"),
     log:
-        result("logs/score_pictures/{method}-{judge}.log"),
+        results("log", job="score_pictures/{method}-{judge}"),
     benchmark:
-        result("benchmarks/score_pictures/{method}-{judge}.tsv")
+        results("benchmark", job="score_pictures/{method}-{judge}")
     conda:
         "../envs/torch.yaml"
     threads: 1
@@ -81,24 +87,24 @@ rule score_pictures:
         runtime="4h",
     params:
         measuring=judge_options,
-        modules=judge_modules,
+        modules=lambda wildcards: [f"ohlora_lib.judging.judges.{wildcards.judge}"],
     script:
         "../workflow_scripts/score_pictures.py"
 
 
 rule judge_method:
     input:
-        requests=result("evaluation/{method}/requests.parquet"),
-        measured=result("evaluation/{method}/{judge}/measured.parquet"),
-        attributes=result("evaluation/{method}/attributes.parquet"),
-        quality=result("evaluation/{method}/quality.json"),
+        requests=results("requests"),
+        measured=results("measured"),
+        attributes=results("picture_attributes"),
+        quality=results("picture_quality"),
     output:
-        per_latent=result("evaluation/{method}/{judge}/per_latent.csv"),
-        summary=result("evaluation/{method}/{judge}/summary.json"),
+        per_latent=results("per_latent"),
+        summary=results("judgement"),
     log:
-        result("logs/judge_method/{method}-{judge}.log"),
+        results("log", job="judge_method/{method}-{judge}"),
     benchmark:
-        result("benchmarks/judge_method/{method}-{judge}.tsv")
+        results("benchmark", job="judge_method/{method}-{judge}")
     conda:
         "../envs/table.yaml"
     threads: 1
@@ -108,48 +114,22 @@ rule judge_method:
     params:
         bootstrap=lookup(dpath="judging/bootstrap", within=config),
         seed=lookup(dpath="seed", within=config),
+        modules=lambda wildcards: [JUDGES[wildcards.judge].summary],
     script:
         "../workflow_scripts/judge_method.py"
 
 
-rule judge_faces:
-    input:
-        unpack(segmenter_weights),
-        requests=result("evaluation/{method}/requests.parquet"),
-        pictures=result("evaluation/{method}/pictures.parquet"),
-    output:
-        per_latent=result("evaluation/{method}/facexformer/per_latent.csv"),
-        summary=result("evaluation/{method}/facexformer/summary.json"),
-    log:
-        result("logs/judge_faces/{method}.log"),
-    benchmark:
-        result("benchmarks/judge_faces/{method}.tsv")
-    conda:
-        "../envs/torch.yaml"
-    threads: 1
-    resources:
-        gpu=1,
-        mem_mb=3000,
-        runtime="4h",
-    params:
-        batch=lookup(dpath="domain/segmenter/batch", within=config),
-        bootstrap=lookup(dpath="judging/bootstrap", within=config),
-        seed=lookup(dpath="seed", within=config),
-    script:
-        "../workflow_scripts/judge_faces.py"
-
-
 rule judge_concept:
     input:
-        unpack(concept_inputs),
+        unpack(of_finetune("concept")),
     output:
-        document=result("finetune/{version}/concept.json"),
+        document=results("concept"),
     log:
-        result("logs/judge_concept/{version}.log"),
+        results("log", job="judge_concept/{version}"),
     benchmark:
-        result("benchmarks/judge_concept/{version}.tsv")
+        results("benchmark", job="judge_concept/{version}")
     wildcard_constraints:
-        version=any_of(concept_finetunes()) or "none",
+        version=any_of(CONCEPTS),
     conda:
         "../envs/torch.yaml"
     threads: 1
@@ -158,7 +138,7 @@ rule judge_concept:
         mem_mb=2000,
         runtime="1h",
     params:
-        attributes=concept_attributes,
+        attributes=of_finetune("attributes"),
         images=lookup(dpath="judging/random_images", within=config),
         seed=lookup(dpath="seed", within=config),
         batch_size=lookup(dpath="inference/batch", within=config),

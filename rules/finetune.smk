@@ -3,74 +3,42 @@
 
 
 wildcard_constraints:
-    version=any_of(FINETUNES) or "none",
+    version=any_of(FINETUNES),
 
 
-rule finetune_adversarial:
-    input:
-        unpack(finetune_inputs),
-    output:
-        generator=result("finetune/{version}/generator.safetensors"),
-        discriminator=result("finetune/{version}/discriminator.safetensors"),
-        log=result("finetune/{version}/train_log.csv"),
-        samples=directory(result("finetune/{version}/samples")),
-    log:
-        result("logs/finetune/{version}.log"),
-    benchmark:
-        result("benchmarks/finetune/{version}.tsv")
-    wildcard_constraints:
-        version=any_of(finetune_names("adversarial")) or "none",
-    priority: LONGEST_PATH
-    conda:
-        "../envs/torch.yaml"
-    threads: finetune_threads
-    resources:
-        gpu=finetune_gpus,
-        processes=finetune_cores,
-        mem_mb=training_memory,
-        runtime="24h",
-    params:
-        folder=result("finetune/{version}"),
-        state=result("state/finetune/{version}"),
-        seed=lookup(dpath="seed", within=config),
-        recipe=finetune_recipe,
-        options=lambda wildcards: asdict(finetune_options(wildcards.version)),
-        modules=["ohlora_lib.methods.finetune.adversarial"],
-    script:
-        "../workflow_scripts/finetune.py"
+for objective, entry in OBJECTIVES.items():
 
-
-use rule finetune_adversarial as finetune_scores with:
-    output:
-        generator=result("finetune/{version}/generator.safetensors"),
-        log=result("finetune/{version}/train_log.csv"),
-        samples=directory(result("finetune/{version}/samples")),
-    wildcard_constraints:
-        version=any_of(finetune_names("scores")) or "none",
-    priority: SHORTER_PATH
-    params:
-        folder=result("finetune/{version}"),
-        state=result("state/finetune/{version}"),
-        seed=lookup(dpath="seed", within=config),
-        recipe=finetune_recipe,
-        options=lambda wildcards: asdict(finetune_options(wildcards.version)),
-        modules=["ohlora_lib.methods.finetune.scores"],
-
-
-use rule finetune_adversarial as finetune_autoencoder with:
-    output:
-        generator=result("finetune/{version}/generator.safetensors"),
-        encoder=result("finetune/{version}/encoder.safetensors"),
-        posterior=result("finetune/{version}/posterior.parquet"),
-        log=result("finetune/{version}/train_log.csv"),
-        samples=directory(result("finetune/{version}/samples")),
-    wildcard_constraints:
-        version=any_of(finetune_names("autoencoder")) or "none",
-    priority: SHORTER_PATH
-    params:
-        folder=result("finetune/{version}"),
-        state=result("state/finetune/{version}"),
-        seed=lookup(dpath="seed", within=config),
-        recipe=finetune_recipe,
-        options=lambda wildcards: asdict(finetune_options(wildcards.version)),
-        modules=["ohlora_lib.methods.finetune.autoencoder"],
+    rule:
+        name:
+            f"finetune_{objective}"
+        input:
+            unpack(of_finetune("inputs")),
+        output:
+            **{name: results(name) for name in entry.outputs},
+            generator=results("generator"),
+            log=results("training_log"),
+            samples=directory(results("training_samples")),
+        log:
+            results("log", job="finetune/{version}"),
+        benchmark:
+            results("benchmark", job="finetune/{version}")
+        wildcard_constraints:
+            version=any_of([name for name, each in FINETUNES.items() if each.objective is entry]),
+        priority: LONGEST_PATH if entry.others_wait else SHORTER_PATH
+        conda:
+            "../envs/torch.yaml"
+        threads: of_finetune("threads")
+        resources:
+            gpu=of_finetune("gpus"),
+            processes=of_finetune("cores"),
+            mem_mb=training_memory,
+            runtime="24h",
+        params:
+            folder=results("finetune"),
+            state=results("state", training="finetune/{version}"),
+            seed=lookup(dpath="seed", within=config),
+            recipe=of_finetune("title"),
+            options=of_finetune("plain_options"),
+            modules=[f"ohlora_lib.methods.finetune.{objective}"],
+        script:
+            "../workflow_scripts/finetune.py"

@@ -1,21 +1,21 @@
 # Images: every population's generator draws its faces into shards, or a folder has them already.
 
 
-for part, paths in scattered("generate", "images").items():
+for part, paths in scattered("generate", "image_shard").items():
 
     rule:
         name:
             f"generate_images{part}".replace("_{shard}", "")
         input:
-            weights=generator_weights,
+            weights=lambda wildcards: recipes.generator(config, results, wildcards.population),
         output:
             shards=paths,
         log:
-            result(f"logs/generate_images/{{population}}{part}.log"),
+            results("log", job=f"generate_images/{{population}}{part}"),
         benchmark:
-            result(f"benchmarks/generate_images/{{population}}{part}.tsv")
+            results("benchmark", job=f"generate_images/{{population}}{part}")
         wildcard_constraints:
-            population=any_of(generated_populations()) or "none",
+            population=any_of(recipes.generated(config)),
         priority: LONGEST_PATH
         conda:
             "../envs/torch.yaml"
@@ -25,7 +25,7 @@ for part, paths in scattered("generate", "images").items():
             mem_mb=2500,
             runtime="2h",
         params:
-            recipe=generation_recipe,
+            recipe=of_population(recipes.generation),
             shards=lookup(dpath="shards", within=config),
             batch_size=lookup(dpath="inference/batch", within=config),
         script:
@@ -33,17 +33,17 @@ for part, paths in scattered("generate", "images").items():
 
 
 # without need of it, Snakemake would look through all its shards for each that is an input
-if imported_populations():
+if recipes.imported(config):
 
     rule import_images:
         output:
-            shards=shards("{population}", "images"),
+            shards=IMAGES,
         log:
-            result("logs/import_images/{population}.log"),
+            results("log", job="import_images/{population}"),
         benchmark:
-            result("benchmarks/import_images/{population}.tsv")
+            results("benchmark", job="import_images/{population}")
         wildcard_constraints:
-            population=any_of(imported_populations()),
+            population=any_of(recipes.imported(config)),
         priority: LONGEST_PATH
         conda:
             "../envs/report.yaml"
@@ -52,7 +52,7 @@ if imported_populations():
             mem_mb=1000,
             runtime="1h",
         params:
-            recipe=import_recipe,
-            pictures=picture_listing,  # thousands of files: too many to be inputs
+            recipe=of_population(recipes.importing),
+            pictures=of_population(recipes.picture_listing),  # thousands of files: too many to be inputs
         script:
             "../workflow_scripts/import_images.py"

@@ -3,14 +3,14 @@
 
 rule annotate_images:
     input:
-        weights=annotator_weights,
-        images=image_shards,
+        weights=config["domain"]["annotator"] or [],
+        images=IMAGES,
     output:
-        table=result("{population}/annotator.parquet"),
+        table=results("annotator"),
     log:
-        result("logs/annotate_images/{population}.log"),
+        results("log", job="annotate_images/{population}"),
     benchmark:
-        result("benchmarks/annotate_images/{population}.tsv")
+        results("benchmark", job="annotate_images/{population}")
     priority: LONGEST_PATH
     conda:
         "../envs/torch.yaml"
@@ -25,13 +25,13 @@ rule annotate_images:
 
 rule take_labels:
     input:
-        unpack(label_source),
+        unpack(lambda wildcards: recipes.label_source(config, results, wildcards.population)),
     output:
-        labels=result("{population}/labels.parquet"),
+        labels=results("labels"),
     log:
-        result("logs/take_labels/{population}.log"),
+        results("log", job="take_labels/{population}"),
     benchmark:
-        result("benchmarks/take_labels/{population}.tsv")
+        results("benchmark", job="take_labels/{population}")
     priority: LONGEST_PATH
     conda:
         "../envs/table.yaml"
@@ -40,8 +40,10 @@ rule take_labels:
         mem_mb=1000,
         runtime="10m",
     params:
-        recipe=label_recipe,
-        csv=label_table,
-        command=label_command,
+        recipe=of_population(recipes.labelling),
+        csv=of_population(recipes.label_table),
+        command=lambda wildcards: recipes.label_command(
+            config, wildcards.population, results.folder, workflow.overwrite_configfiles
+        ),
     script:
         "../workflow_scripts/take_labels.py"

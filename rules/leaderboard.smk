@@ -3,38 +3,38 @@
 
 rule draw_control_grids:
     input:
-        requests=result("evaluation/{method}/requests.parquet"),
-        pictures=result("evaluation/{method}/pictures.parquet"),
-        measured=result("evaluation/{method}/{judge}/measured.parquet"),
-        summary=result("evaluation/{method}/{judge}/summary.json"),
+        requests=results("requests"),
+        pictures=results("pictures"),
+        measured=results("measured"),
+        summary=results("judgement"),
     output:
-        best=result("evaluation/{method}/{judge}/grid_best.jpg"),
+        best=results("control_grid", place="best"),
         median=report(
-            result("evaluation/{method}/{judge}/grid_median.jpg"),
+            results("control_grid", place="median"),
             caption="captions/control_grid.rst",
             category="7 Control",
             subcategory="{method}",
             labels={"figure": "1 median latent, 50 requests", "judge": "{judge}"},
         ),
-        worst=result("evaluation/{method}/{judge}/grid_worst.jpg"),
+        worst=results("control_grid", place="worst"),
         levels=report(
-            result("evaluation/{method}/{judge}/levels.jpg"),
+            results("levels"),
             caption="captions/levels.rst",
             category="7 Control",
             subcategory="{method}",
             labels={"figure": "2 one property at a time", "judge": "{judge}"},
         ),
         leakage=report(
-            result("evaluation/{method}/{judge}/leakage.png"),
+            results("leakage"),
             caption="captions/leakage.rst",
             category="7 Control",
             subcategory="{method}",
             labels={"figure": "3 leakage", "judge": "{judge}"},
         ),
     log:
-        result("logs/draw_control_grids/{method}-{judge}.log"),
+        results("log", job="draw_control_grids/{method}-{judge}"),
     benchmark:
-        result("benchmarks/draw_control_grids/{method}-{judge}.tsv")
+        results("benchmark", job="draw_control_grids/{method}-{judge}")
     conda:
         "../envs/report.yaml"
     threads: 1
@@ -47,19 +47,19 @@ rule draw_control_grids:
 
 rule plot_training_curves:
     input:
-        log=result("finetune/{version}/train_log.csv"),
+        log=results("training_log"),
     output:
         picture=report(
-            result("finetune/{version}/training_curves.png"),
+            results("training_curves"),
             caption="captions/training_curves.rst",
             category="7 Control",
             subcategory="finetune_{version}",
             labels={"figure": "4 training", "judge": "cnn"},
         ),
     log:
-        result("logs/plot_training_curves/{version}.log"),
+        results("log", job="plot_training_curves/{version}"),
     benchmark:
-        result("benchmarks/plot_training_curves/{version}.tsv")
+        results("benchmark", job="plot_training_curves/{version}")
     conda:
         "../envs/report.yaml"
     threads: 1
@@ -72,27 +72,33 @@ rule plot_training_curves:
 
 rule make_leaderboard:
     input:
-        unpack(leaderboard_inputs),
+        summaries=leaderboard_files("judgement"),
+        informing=leaderboard_files("judgement", INFORMING),
+        grids=leaderboard_files("control_grid", place="median"),
+        levels=leaderboard_files("levels"),
+        leakage=leaderboard_files("leakage"),
+        curves=training_files("curves"),
+        logs=training_files("log"),
     output:
         csv=report(
-            result("leaderboard{extent}.csv"),
+            results("leaderboard"),
             caption="captions/leaderboard.rst",
             category="7 Control",
             subcategory="all methods",
             labels={"figure": "leaderboard", "judge": "table"},
         ),
-        costs=result("costs{extent}.csv"),
+        costs=results("costs"),
         page=report(
-            result("leaderboard{extent}.html"),
+            results("leaderboard_page"),
             caption="captions/leaderboard.rst",
             category="7 Control",
             subcategory="all methods",
             labels={"figure": "leaderboard", "judge": "page"},
         ),
     log:
-        result("logs/make_leaderboard{extent}.log"),
+        results("log", job="make_leaderboard{extent}"),
     benchmark:
-        result("benchmarks/make_leaderboard{extent}.tsv")
+        results("benchmark", job="make_leaderboard{extent}")
     wildcard_constraints:
         extent="|_published",
     conda:
@@ -102,31 +108,33 @@ rule make_leaderboard:
         mem_mb=1000,
         runtime="10m",
     params:
-        evaluation=result("evaluation"),
-        methods=leaderboard_sources,
-        judges=JUDGES,
-        selected=selected_method(),
+        evaluation=results("evaluation"),
+        methods=leaderboard_entries,
+        judges=list(RANKING),
+        informing=INFORMING,
+        modules=[JUDGES[name].table for name in INFORMING],
+        selected=SELECTED,
     script:
         "../workflow_scripts/make_leaderboard.py"
 
 
 rule plot_search_cost:
     input:
-        unpack(saturation_table),
-        leaderboard=result("leaderboard.csv"),
-        costs=result("costs.csv"),
+        **({"saturation": results("saturation")} if WAYS else {}),
+        leaderboard=results("leaderboard", extent=""),
+        costs=results("costs", extent=""),
     output:
         picture=report(
-            result("report/search_cost.png"),
+            results("figure", figure="search_cost.png"),
             caption="captions/search_cost.rst",
             category="7 Control",
             subcategory="all methods",
             labels={"figure": "yield and cost", "judge": "both"},
         ),
     log:
-        result("logs/plot_search_cost.log"),
+        results("log", job="plot_search_cost"),
     benchmark:
-        result("benchmarks/plot_search_cost.tsv")
+        results("benchmark", job="plot_search_cost")
     conda:
         "../envs/report.yaml"
     threads: 1
@@ -139,19 +147,19 @@ rule plot_search_cost:
 
 rule plot_concept:
     input:
-        document=result("finetune/{version}/concept.json"),
+        document=results("concept"),
     output:
         picture=report(
-            result("report/concept_{version}.png"),
+            results("figure", figure="concept_{version}.png"),
             caption="captions/concept.rst",
             category="7 Control",
             subcategory="finetune_{version}",
             labels={"figure": "5 concept", "judge": "annotator, classifiers"},
         ),
     log:
-        result("logs/plot_concept/{version}.log"),
+        results("log", job="plot_concept/{version}"),
     benchmark:
-        result("benchmarks/plot_concept/{version}.tsv")
+        results("benchmark", job="plot_concept/{version}")
     conda:
         "../envs/report.yaml"
     threads: 1

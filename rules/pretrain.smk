@@ -2,7 +2,14 @@
 # uses the shipped ones; to ship new ones, copy results/pretrain/*.safetensors to resources/embedded.
 
 
-POOLS = pretraining_pools()
+from ohlora_lib.pretraining.pools import ARRAYS, pretraining_pools
+
+POOLS = pretraining_pools(config)
+
+
+def pool_files(pool):
+    """Return the files of a pool of portraits."""
+    return [results("pool", pool=pool, array=array) for array in ARRAYS]
 
 
 wildcard_constraints:
@@ -11,14 +18,11 @@ wildcard_constraints:
 
 rule draw_portraits:
     output:
-        z=result("pretrain/portraits/{pool}/z.npy"),
-        images=result("pretrain/portraits/{pool}/images.npy"),
-        class_maps=result("pretrain/portraits/{pool}/class_maps.npy"),
-        attributes=result("pretrain/portraits/{pool}/attributes.npy"),
+        **{array: results("pool", array=array) for array in ARRAYS},
     log:
-        result("logs/pretrain/draw_portraits-{pool}.log"),
+        results("log", job="pretrain/draw_portraits-{pool}"),
     benchmark:
-        result("benchmarks/pretrain/draw_portraits-{pool}.tsv")
+        results("benchmark", job="pretrain/draw_portraits-{pool}")
     conda:
         "../envs/torch.yaml"
     threads: 1
@@ -34,18 +38,13 @@ rule draw_portraits:
 
 rule pretrain_paired:
     input:
-        pool=[
-            result("pretrain/portraits/generator/z.npy"),
-            result("pretrain/portraits/generator/images.npy"),
-            result("pretrain/portraits/generator/class_maps.npy"),
-            result("pretrain/portraits/generator/attributes.npy"),
-        ],
+        pool=pool_files("generator"),
     output:
-        weights=result("pretrain/paired.safetensors"),
+        weights=results("pretrained", file="paired.safetensors"),
     log:
-        result("logs/pretrain/pretrain_paired.log"),
+        results("log", job="pretrain/pretrain_paired"),
     benchmark:
-        result("benchmarks/pretrain/pretrain_paired.tsv")
+        results("benchmark", job="pretrain/pretrain_paired")
     conda:
         "../envs/torch.yaml"
     threads: 2
@@ -54,7 +53,7 @@ rule pretrain_paired:
         mem_mb=6000,
         runtime="12h",
     params:
-        state=result("pretrain/state/paired"),
+        state=results("pretrained", file="state/paired"),
         network=lookup(dpath="pretrain/network", within=config),
         options=lookup(dpath="pretrain/paired", within=config),
         seed=lookup(dpath="seed", within=config),
@@ -64,20 +63,15 @@ rule pretrain_paired:
 
 rule pretrain_adversarial:
     input:
-        pool=[
-            result("pretrain/portraits/generator/z.npy"),
-            result("pretrain/portraits/generator/images.npy"),
-            result("pretrain/portraits/generator/class_maps.npy"),
-            result("pretrain/portraits/generator/attributes.npy"),
-        ],
-        paired=result("pretrain/paired.safetensors"),
+        pool=pool_files("generator"),
+        paired=results("pretrained", file="paired.safetensors"),
     output:
-        generator=result("pretrain/generator.safetensors"),
-        discriminator=result("pretrain/discriminator.safetensors"),
+        generator=results("pretrained", file="generator.safetensors"),
+        discriminator=results("pretrained", file="discriminator.safetensors"),
     log:
-        result("logs/pretrain/pretrain_adversarial.log"),
+        results("log", job="pretrain/pretrain_adversarial"),
     benchmark:
-        result("benchmarks/pretrain/pretrain_adversarial.tsv")
+        results("benchmark", job="pretrain/pretrain_adversarial")
     conda:
         "../envs/torch.yaml"
     threads: 2
@@ -86,7 +80,7 @@ rule pretrain_adversarial:
         mem_mb=6000,
         runtime="12h",
     params:
-        state=result("pretrain/state/adversarial"),
+        state=results("pretrained", file="state/adversarial"),
         options=lookup(dpath="pretrain/adversarial", within=config),
         seed=lookup(dpath="seed", within=config),
     script:
@@ -95,24 +89,14 @@ rule pretrain_adversarial:
 
 rule pretrain_parser:
     input:
-        pool=[
-            result("pretrain/portraits/parser/z.npy"),
-            result("pretrain/portraits/parser/images.npy"),
-            result("pretrain/portraits/parser/class_maps.npy"),
-            result("pretrain/portraits/parser/attributes.npy"),
-        ],
-        held_out=[
-            result("pretrain/portraits/parser_held_out/z.npy"),
-            result("pretrain/portraits/parser_held_out/images.npy"),
-            result("pretrain/portraits/parser_held_out/class_maps.npy"),
-            result("pretrain/portraits/parser_held_out/attributes.npy"),
-        ],
+        pool=pool_files("parser"),
+        held_out=pool_files("parser_held_out"),
     output:
-        weights=result("pretrain/parser.safetensors"),
+        weights=results("pretrained", file="parser.safetensors"),
     log:
-        result("logs/pretrain/pretrain_parser.log"),
+        results("log", job="pretrain/pretrain_parser"),
     benchmark:
-        result("benchmarks/pretrain/pretrain_parser.tsv")
+        results("benchmark", job="pretrain/pretrain_parser")
     conda:
         "../envs/torch.yaml"
     threads: 1
@@ -120,7 +104,7 @@ rule pretrain_parser:
         mem_mb=4000,
         runtime="4h",
     params:
-        state=result("pretrain/state/parser"),
+        state=results("pretrained", file="state/parser"),
         options=lookup(dpath="pretrain/parser", within=config),
         seed=lookup(dpath="seed", within=config),
     script:
@@ -129,24 +113,14 @@ rule pretrain_parser:
 
 rule pretrain_annotator:
     input:
-        pool=[
-            result("pretrain/portraits/annotator/z.npy"),
-            result("pretrain/portraits/annotator/images.npy"),
-            result("pretrain/portraits/annotator/class_maps.npy"),
-            result("pretrain/portraits/annotator/attributes.npy"),
-        ],
-        held_out=[
-            result("pretrain/portraits/annotator_held_out/z.npy"),
-            result("pretrain/portraits/annotator_held_out/images.npy"),
-            result("pretrain/portraits/annotator_held_out/class_maps.npy"),
-            result("pretrain/portraits/annotator_held_out/attributes.npy"),
-        ],
+        pool=pool_files("annotator"),
+        held_out=pool_files("annotator_held_out"),
     output:
-        weights=result("pretrain/annotator.safetensors"),
+        weights=results("pretrained", file="annotator.safetensors"),
     log:
-        result("logs/pretrain/pretrain_annotator.log"),
+        results("log", job="pretrain/pretrain_annotator"),
     benchmark:
-        result("benchmarks/pretrain/pretrain_annotator.tsv")
+        results("benchmark", job="pretrain/pretrain_annotator")
     conda:
         "../envs/torch.yaml"
     threads: 1
@@ -154,7 +128,7 @@ rule pretrain_annotator:
         mem_mb=4000,
         runtime="4h",
     params:
-        state=result("pretrain/state/annotator"),
+        state=results("pretrained", file="state/annotator"),
         options=lookup(dpath="pretrain/annotator", within=config),
         seed=lookup(dpath="seed", within=config),
     script:
@@ -163,16 +137,16 @@ rule pretrain_annotator:
 
 rule judge_base_weights:
     input:
-        generator=result("pretrain/generator.safetensors"),
-        parser=result("pretrain/parser.safetensors"),
-        annotator=result("pretrain/annotator.safetensors"),
+        generator=results("pretrained", file="generator.safetensors"),
+        parser=results("pretrained", file="parser.safetensors"),
+        annotator=results("pretrained", file="annotator.safetensors"),
     output:
-        metrics=result("pretrain/metrics.json"),
-        grid=result("pretrain/grid.png"),
+        metrics=results("pretrained", file="metrics.json"),
+        grid=results("pretrained", file="grid.png"),
     log:
-        result("logs/pretrain/judge_base_weights.log"),
+        results("log", job="pretrain/judge_base_weights"),
     benchmark:
-        result("benchmarks/pretrain/judge_base_weights.tsv")
+        results("benchmark", job="pretrain/judge_base_weights")
     conda:
         "../envs/torch.yaml"
     threads: 2

@@ -4,31 +4,31 @@
 
 rule train_property_cnn:
     input:
-        images=shards(config["property_cnn"]["population"], "images"),
-        scores=result(f"{config['property_cnn']['population']}/all_scores_v2.csv"),
-        statistics=score_statistics(),
+        images=results.shards(config["property_cnn"]["population"], "image_shard", config["shards"]),
+        scores=results("scores", population=config["property_cnn"]["population"], algorithm="v2"),
+        statistics=recipes.score_statistics(config, results),
     output:
-        weights=result("property_cnn/property_cnn.safetensors"),
-        log=result("property_cnn/train_log.csv"),
-        validation=result("property_cnn/validation_ids.parquet"),
+        weights=results("property_cnn"),
+        log=results("property_cnn_log"),
+        validation=results("property_cnn_validation"),
     log:
-        result("logs/train_property_cnn.log"),
+        results("log", job="train_property_cnn"),
     benchmark:
-        result("benchmarks/train_property_cnn.tsv")
+        results("benchmark", job="train_property_cnn")
     priority: LONGEST_PATH
     conda:
         "../envs/torch.yaml"
-    threads: reader_threads("property_cnn")
+    threads: recipes.reader_threads(config, "property_cnn")
     resources:
         gpu=config["property_cnn"]["gpus"],
         processes=config["property_cnn"]["cores"],
         mem_mb=training_memory,
         runtime="8h",
     params:
-        state=result("state/property_cnn"),
+        state=results("state", training="property_cnn"),
         population=lookup(dpath="property_cnn/population", within=config),
         kind="property_cnn",
-        options=reader_options("property_cnn"),
+        options=recipes.reader_options(config, "property_cnn"),
         seed=lookup(dpath="seed", within=config),
     script:
         "../workflow_scripts/train_property_cnn.py"
@@ -36,19 +36,19 @@ rule train_property_cnn:
 
 rule score_property_cnn:
     input:
-        images=shards(config["property_cnn"]["population"], "images"),
-        kept=result(f"{config['property_cnn']['population']}/filtered.parquet"),
-        scores=result(f"{config['property_cnn']['population']}/all_scores_v2.csv"),
-        weights=result("property_cnn/property_cnn.safetensors"),
-        log=result("property_cnn/train_log.csv"),
-        validation=result("property_cnn/validation_ids.parquet"),
+        images=results.shards(config["property_cnn"]["population"], "image_shard", config["shards"]),
+        kept=results("filtered", population=config["property_cnn"]["population"]),
+        scores=results("scores", population=config["property_cnn"]["population"], algorithm="v2"),
+        weights=results("property_cnn"),
+        log=results("property_cnn_log"),
+        validation=results("property_cnn_validation"),
     output:
-        csv=result("property_cnn/all_scores_v2_cnn.csv"),
-        metrics=result("property_cnn/metrics.json"),
+        csv=results("property_cnn_scores"),
+        metrics=results("property_cnn_metrics"),
     log:
-        result("logs/score_property_cnn.log"),
+        results("log", job="score_property_cnn"),
     benchmark:
-        result("benchmarks/score_property_cnn.tsv")
+        results("benchmark", job="score_property_cnn")
     priority: LONGEST_PATH
     conda:
         "../envs/torch.yaml"
@@ -65,23 +65,23 @@ rule score_property_cnn:
 
 rule plot_property_cnn:
     input:
-        scores=result(f"{config['property_cnn']['population']}/all_scores_v2.csv"),
-        found=result("property_cnn/all_scores_v2_cnn.csv"),
-        validation=result("property_cnn/validation_ids.parquet"),
-        log=result("property_cnn/train_log.csv"),
-        metrics=result("property_cnn/metrics.json"),
+        scores=results("scores", population=config["property_cnn"]["population"], algorithm="v2"),
+        found=results("property_cnn_scores"),
+        validation=results("property_cnn_validation"),
+        log=results("property_cnn_log"),
+        metrics=results("property_cnn_metrics"),
     output:
         picture=report(
-            result("report/property_cnn.png"),
+            results("figure", figure="property_cnn.png"),
             caption="captions/property_cnn.rst",
             category="5 Property scores",
             subcategory="property CNN",
             labels={"figure": "network against segmentation"},
         ),
     log:
-        result("logs/plot_property_cnn.log"),
+        results("log", job="plot_property_cnn"),
     benchmark:
-        result("benchmarks/plot_property_cnn.tsv")
+        results("benchmark", job="plot_property_cnn")
     conda:
         "../envs/report.yaml"
     threads: 1
@@ -94,60 +94,66 @@ rule plot_property_cnn:
 
 use rule train_property_cnn as train_hairstyle_cnn with:
     input:
-        images=shards(config["hairstyle_cnn"]["population"], "images"),
-        segments=shards(config["hairstyle_cnn"]["population"], "segments"),
-        scores=result(f"{config['hairstyle_cnn']['population']}/all_scores_v2.csv"),
+        images=results.shards(
+            config["hairstyle_cnn"]["population"], "image_shard", config["shards"]
+        ),
+        segments=results.shards(
+            config["hairstyle_cnn"]["population"], "segment_shard", config["shards"]
+        ),
+        scores=results("scores", population=config["hairstyle_cnn"]["population"], algorithm="v2"),
     output:
-        weights=result("hairstyle_cnn/hairstyle_cnn.safetensors"),
-        log=result("hairstyle_cnn/train_log.csv"),
-        validation=result("hairstyle_cnn/validation_ids.parquet"),
+        weights=results("hairstyle_cnn"),
+        log=results("hairstyle_cnn_log"),
+        validation=results("hairstyle_cnn_validation"),
     log:
-        result("logs/train_hairstyle_cnn.log"),
+        results("log", job="train_hairstyle_cnn"),
     benchmark:
-        result("benchmarks/train_hairstyle_cnn.tsv")
-    threads: reader_threads("hairstyle_cnn")
+        results("benchmark", job="train_hairstyle_cnn")
+    threads: recipes.reader_threads(config, "hairstyle_cnn")
     resources:
         gpu=config["hairstyle_cnn"]["gpus"],
         processes=config["hairstyle_cnn"]["cores"],
         mem_mb=training_memory,
         runtime="8h",
     params:
-        state=result("state/hairstyle_cnn"),
+        state=results("state", training="hairstyle_cnn"),
         population=lookup(dpath="hairstyle_cnn/population", within=config),
         kind="hairstyle_cnn",
-        options=reader_options("hairstyle_cnn"),
+        options=recipes.reader_options(config, "hairstyle_cnn"),
         seed=lookup(dpath="seed", within=config),
 
 
 use rule score_property_cnn as score_hairstyle_cnn with:
     input:
-        images=shards(config["hairstyle_cnn"]["population"], "images"),
-        kept=result(f"{config['hairstyle_cnn']['population']}/filtered.parquet"),
-        scores=result(f"{config['hairstyle_cnn']['population']}/all_scores_v2.csv"),
-        weights=result("hairstyle_cnn/hairstyle_cnn.safetensors"),
-        log=result("hairstyle_cnn/train_log.csv"),
-        validation=result("hairstyle_cnn/validation_ids.parquet"),
+        images=results.shards(
+            config["hairstyle_cnn"]["population"], "image_shard", config["shards"]
+        ),
+        kept=results("filtered", population=config["hairstyle_cnn"]["population"]),
+        scores=results("scores", population=config["hairstyle_cnn"]["population"], algorithm="v2"),
+        weights=results("hairstyle_cnn"),
+        log=results("hairstyle_cnn_log"),
+        validation=results("hairstyle_cnn_validation"),
     output:
-        csv=result("hairstyle_cnn/hairstyle_cnn.csv"),
-        metrics=result("hairstyle_cnn/metrics.json"),
+        csv=results("hairstyle_cnn_scores"),
+        metrics=results("hairstyle_cnn_metrics"),
     log:
-        result("logs/score_hairstyle_cnn.log"),
+        results("log", job="score_hairstyle_cnn"),
     benchmark:
-        result("benchmarks/score_hairstyle_cnn.tsv")
+        results("benchmark", job="score_hairstyle_cnn")
     params:
         kind="hairstyle_cnn",
 
 
 rule merge_property_cnn:
     input:
-        property_cnn=result("property_cnn/property_cnn.safetensors"),
-        hairstyle_cnn=result("hairstyle_cnn/hairstyle_cnn.safetensors"),
+        property_cnn=results("property_cnn"),
+        hairstyle_cnn=results("hairstyle_cnn"),
     output:
-        weights=result("hairstyle_cnn/merged.safetensors"),
+        weights=results("merged_cnn"),
     log:
-        result("logs/merge_property_cnn.log"),
+        results("log", job="merge_property_cnn"),
     benchmark:
-        result("benchmarks/merge_property_cnn.tsv")
+        results("benchmark", job="merge_property_cnn")
     priority: LONGEST_PATH
     conda:
         "../envs/torch.yaml"
@@ -161,15 +167,15 @@ rule merge_property_cnn:
 
 rule score_merged_cnn:
     input:
-        images=image_shards,
-        kept=result("{population}/filtered.parquet"),
-        weights=result("hairstyle_cnn/merged.safetensors"),
+        images=IMAGES,
+        kept=results("filtered"),
+        weights=results("merged_cnn"),
     output:
-        csv=result("{population}/all_scores_cnn.csv"),
+        csv=results("scores", algorithm="cnn"),
     log:
-        result("logs/score_merged_cnn/{population}.log"),
+        results("log", job="score_merged_cnn/{population}"),
     benchmark:
-        result("benchmarks/score_merged_cnn/{population}.tsv")
+        results("benchmark", job="score_merged_cnn/{population}")
     priority: LONGEST_PATH
     conda:
         "../envs/torch.yaml"

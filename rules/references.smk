@@ -1,21 +1,26 @@
 # References: finished models made elsewhere, brought into the form of our own and judged alike.
 
 
+def of_kind(kind):
+    """Return the names of the references of a kind."""
+    return [name for name, each in REFERENCES.items() if each.settings["kind"] == kind]
+
+
 wildcard_constraints:
-    reference=any_of(REFERENCES) or "none",
+    reference=any_of(REFERENCES),
 
 
 rule adopt_generator:
     input:
         generator=lookup(dpath="references/{reference}/generator", within=config),
     output:
-        generator=result("references/{reference}/generator.safetensors"),
+        generator=results("reference_generator"),
     log:
-        result("logs/adopt_generator/{reference}.log"),
+        results("log", job="adopt_generator/{reference}"),
     benchmark:
-        result("benchmarks/adopt_generator/{reference}.tsv")
+        results("benchmark", job="adopt_generator/{reference}")
     wildcard_constraints:
-        reference=any_of(references("finetune")) or "none",
+        reference=any_of(of_kind("finetune")),
     conda:
         "../envs/torch.yaml"
     threads: 1
@@ -23,23 +28,23 @@ rule adopt_generator:
         mem_mb=2000,
         runtime="10m",
     params:
-        options=reference_options,
+        options=of_reference("adoption"),
     script:
         "../workflow_scripts/adopt_generator.py"
 
 
 rule adopt_vectors:
     input:
-        unpack(lambda wildcards: reference_beside(wildcards.reference)),
+        unpack(of_reference("beside")),
         vectors=lookup(dpath="references/{reference}/vectors", within=config),
     output:
-        vectors=result("references/{reference}/vectors.safetensors"),
+        vectors=results("reference_vectors"),
     log:
-        result("logs/adopt_vectors/{reference}.log"),
+        results("log", job="adopt_vectors/{reference}"),
     benchmark:
-        result("benchmarks/adopt_vectors/{reference}.tsv")
+        results("benchmark", job="adopt_vectors/{reference}")
     wildcard_constraints:
-        reference=any_of(references("vectorfind")) or "none",
+        reference=any_of(of_kind("vectorfind")),
     conda:
         "../envs/torch.yaml"
     threads: 1
@@ -48,7 +53,7 @@ rule adopt_vectors:
         mem_mb=2000,
         runtime="30m",
     params:
-        options=reference_options,
+        options=of_reference("adoption"),
         seed=lookup(dpath="seed", within=config),
         batch_size=lookup(dpath="inference/batch", within=config),
     script:
@@ -58,16 +63,20 @@ rule adopt_vectors:
 rule encode_faces:
     input:
         encoder=lookup(dpath="references/{reference}/encoder", within=config),
-        images=lambda wildcards: shards(REFERENCES[wildcards.reference]["population"], "images"),
-        scores=lambda wildcards: cnn_scores(REFERENCES[wildcards.reference]["population"]),
+        images=lambda wildcards: results.shards(
+            REFERENCES[wildcards.reference].population, "image_shard", config["shards"]
+        ),
+        scores=lambda wildcards: recipes.learnt_scores(
+            config, results, REFERENCES[wildcards.reference].population
+        ),
     output:
-        posterior=result("references/{reference}/posterior.parquet"),
+        posterior=results("reference_posterior"),
     log:
-        result("logs/encode_faces/{reference}.log"),
+        results("log", job="encode_faces/{reference}"),
     benchmark:
-        result("benchmarks/encode_faces/{reference}.tsv")
+        results("benchmark", job="encode_faces/{reference}")
     wildcard_constraints:
-        reference=any_of(references("finetune")) or "none",
+        reference=any_of(of_kind("finetune")),
     conda:
         "../envs/torch.yaml"
     threads: 1

@@ -1,37 +1,38 @@
 # Report: figures for the eye, and key figures beside the published ones.
+from ohlora_lib.reporting.targets import concept_figures, last_tables, run_targets
 
 
 rule plot_summary:
     input:
-        labels=result("{population}/labels.parquet"),
-        filter=result("{population}/filter.json"),
-        segments=segment_shards,
+        labels=results("labels"),
+        filter=results("filter_counts"),
+        segments=SEGMENTS,
         metrics=collect(
-            result("{{population}}/classifiers/{attribute}/metrics.json"),
+            results("classifier_metrics", population="{{population}}"),
             attribute=lookup(dpath="populations/{population}/attributes", within=config),
         ),
-        scores_v1=result("{population}/all_scores_v1.csv"),
-        scores_v2=result("{population}/all_scores_v2.csv"),
+        scores_v1=results("scores", algorithm="v1"),
+        scores_v2=results("scores", algorithm="v2"),
     output:
         picture=report(
-            result("report/{population}/summary.png"),
+            results("population_figure", figure="summary.png"),
             caption="captions/summary.rst",
             category="1 Overview",
             subcategory="{population}",
             labels={"figure": "key figures", "form": "picture"},
         ),
         csv=report(
-            result("report/{population}/summary.csv"),
+            results("population_figure", figure="summary.csv"),
             caption="captions/summary.rst",
             category="1 Overview",
             subcategory="{population}",
             labels={"figure": "key figures", "form": "table"},
         ),
-        json=result("report/{population}/summary.json"),
+        json=results("population_figure", figure="summary.json"),
     log:
-        result("logs/plot_summary/{population}.log"),
+        results("log", job="plot_summary/{population}"),
     benchmark:
-        result("benchmarks/plot_summary/{population}.tsv")
+        results("benchmark", job="plot_summary/{population}")
     conda:
         "../envs/report.yaml"
     threads: 1
@@ -46,20 +47,20 @@ rule plot_summary:
 
 rule plot_funnel:
     input:
-        filter=result("{population}/filter.json"),
-        segments=segment_shards,
+        filter=results("filter_counts"),
+        segments=SEGMENTS,
     output:
         picture=report(
-            result("report/{population}/funnel.png"),
+            results("population_figure", figure="funnel.png"),
             caption="captions/funnel.rst",
             category="1 Overview",
             subcategory="{population}",
             labels={"figure": "funnel", "form": "picture"},
         ),
     log:
-        result("logs/plot_funnel/{population}.log"),
+        results("log", job="plot_funnel/{population}"),
     benchmark:
-        result("benchmarks/plot_funnel/{population}.tsv")
+        results("benchmark", job="plot_funnel/{population}")
     conda:
         "../envs/report.yaml"
     threads: 1
@@ -72,44 +73,44 @@ rule plot_funnel:
 
 rule plot_samples:
     input:
-        images=image_shards,
-        labels=result("{population}/labels.parquet"),
-        attributes=result("{population}/attributes.parquet"),
-        filter=result("{population}/filter.json"),
-        kept=result("{population}/filtered.parquet"),
+        images=IMAGES,
+        labels=results("labels"),
+        attributes=results("attributes"),
+        filter=results("filter_counts"),
+        kept=results("filtered"),
     output:
         generated=report(
-            result("report/{population}/generated.jpg"),
+            results("population_figure", figure="generated.jpg"),
             caption="captions/generated.rst",
             category="2 Images",
             subcategory="{population}",
             labels={"figure": "1 generated"},
         ),
         labelled=report(
-            result("report/{population}/labelled.jpg"),
+            results("population_figure", figure="labelled.jpg"),
             caption="captions/labelled.rst",
             category="2 Images",
             subcategory="{population}",
             labels={"figure": "2 labelled"},
         ),
         refused=report(
-            result("report/{population}/refused.jpg"),
+            results("population_figure", figure="refused.jpg"),
             caption="captions/refused.rst",
             category="2 Images",
             subcategory="{population}",
             labels={"figure": "3 refused"},
         ),
         kept=report(
-            result("report/{population}/kept.jpg"),
+            results("population_figure", figure="kept.jpg"),
             caption="captions/kept.rst",
             category="2 Images",
             subcategory="{population}",
             labels={"figure": "4 kept"},
         ),
     log:
-        result("logs/plot_samples/{population}.log"),
+        results("log", job="plot_samples/{population}"),
     benchmark:
-        result("benchmarks/plot_samples/{population}.tsv")
+        results("benchmark", job="plot_samples/{population}")
     conda:
         "../envs/report.yaml"
     threads: 1
@@ -125,20 +126,20 @@ rule plot_samples:
 
 rule plot_roc:
     input:
-        folds=fold_metrics,
-        metrics=result("{population}/classifiers/{attribute}/metrics.json"),
+        folds=of_folds("fold_metrics"),
+        metrics=results("classifier_metrics"),
     output:
         picture=report(
-            result("report/{population}/roc-{attribute}.png"),
+            results("population_figure", figure="roc-{attribute}.png"),
             caption="captions/roc.rst",
             category="3 Attribute networks",
             subcategory="{population}",
             labels={"attribute": "{attribute}", "figure": "ROC and training curves"},
         ),
     log:
-        result("logs/plot_roc/{population}-{attribute}.log"),
+        results("log", job="plot_roc/{population}-{attribute}"),
     benchmark:
-        result("benchmarks/plot_roc/{population}-{attribute}.tsv")
+        results("benchmark", job="plot_roc/{population}-{attribute}")
     conda:
         "../envs/report.yaml"
     threads: 1
@@ -153,20 +154,20 @@ rule plot_roc:
 
 rule plot_overlays:
     input:
-        images=image_shards,
-        segments=segment_shards,
+        images=IMAGES,
+        segments=SEGMENTS,
     output:
         page=report(
-            result("report/{population}/overlays.jpg"),
+            results("population_figure", figure="overlays.jpg"),
             caption="captions/overlays.rst",
             category="4 Segmentation",
             subcategory="{population}",
             labels={"figure": "class maps over faces"},
         ),
     log:
-        result("logs/plot_overlays/{population}.log"),
+        results("log", job="plot_overlays/{population}"),
     benchmark:
-        result("benchmarks/plot_overlays/{population}.tsv")
+        results("benchmark", job="plot_overlays/{population}")
     conda:
         "../envs/report.yaml"
     threads: 1
@@ -181,21 +182,21 @@ rule plot_overlays:
 
 rule plot_strips:
     input:
-        images=image_shards,
-        segments=segment_shards,
-        scores=result("{population}/all_scores_{algorithm}.csv"),
+        images=IMAGES,
+        segments=SEGMENTS,
+        scores=results("scores"),
     output:
         page=report(
-            result("report/{population}/strips-{algorithm}.jpg"),
+            results("population_figure", figure="strips-{algorithm}.jpg"),
             caption="captions/strips.rst",
             category="5 Property scores",
             subcategory="{population}",
             labels={"figure": "low, median, high", "algorithm": "{algorithm}"},
         ),
     log:
-        result("logs/plot_strips/{population}-{algorithm}.log"),
+        results("log", job="plot_strips/{population}-{algorithm}"),
     benchmark:
-        result("benchmarks/plot_strips/{population}-{algorithm}.tsv")
+        results("benchmark", job="plot_strips/{population}-{algorithm}")
     conda:
         "../envs/report.yaml"
     threads: 1
@@ -210,27 +211,27 @@ rule plot_strips:
 
 rule plot_scores:
     input:
-        v1=result("{population}/all_scores_v1.csv"),
-        v2=result("{population}/all_scores_v2.csv"),
+        v1=results("scores", algorithm="v1"),
+        v2=results("scores", algorithm="v2"),
     output:
         histograms=report(
-            result("report/{population}/histograms.png"),
+            results("population_figure", figure="histograms.png"),
             caption="captions/histograms.rst",
             category="5 Property scores",
             subcategory="{population}",
             labels={"figure": "histograms", "algorithm": "v1 and v2"},
         ),
         agreement=report(
-            result("report/{population}/agreement.png"),
+            results("population_figure", figure="agreement.png"),
             caption="captions/agreement.rst",
             category="5 Property scores",
             subcategory="{population}",
             labels={"figure": "agreement", "algorithm": "v1 against v2"},
         ),
     log:
-        result("logs/plot_scores/{population}.log"),
+        results("log", job="plot_scores/{population}"),
     benchmark:
-        result("benchmarks/plot_scores/{population}.tsv")
+        results("benchmark", job="plot_scores/{population}")
     conda:
         "../envs/report.yaml"
     threads: 1
@@ -241,45 +242,28 @@ rule plot_scores:
         "../workflow_scripts/plot_scores.py"
 
 
-# The results that every other rule leads to: when they are there, so are all run times.
-LAST_RESULTS = [
-    *expand(
-        result("{population}/all_scores_{algorithm}.csv"),
-        population=config["populations"],
-        algorithm=ALGORITHMS,
-    ),
-    *[
-        result(f"{population}/classifiers/{attribute}/metrics.json")
-        for population, recipe in config["populations"].items()
-        for attribute in recipe["attributes"]
-    ],
-    result("property_cnn/metrics.json"),
-    *judged(methods(), ["summary.json"]),
-]
-
-
 rule plot_runtimes:
     input:
-        results=LAST_RESULTS,
+        results=last_tables(config, results, METHODS, list(RANKING)),
     output:
         picture=report(
-            result("report/runtimes.png"),
+            results("figure", figure="runtimes.png"),
             caption="captions/runtimes.rst",
             category="6 Run",
             subcategory="all populations",
             labels={"figure": "run times", "form": "picture"},
         ),
         csv=report(
-            result("report/runtimes.csv"),
+            results("figure", figure="runtimes.csv"),
             caption="captions/runtimes.rst",
             category="6 Run",
             subcategory="all populations",
             labels={"figure": "run times", "form": "table"},
         ),
     log:
-        result("logs/plot_runtimes.log"),
+        results("log", job="plot_runtimes"),
     benchmark:
-        result("benchmarks/plot_runtimes.tsv")
+        results("benchmark", job="plot_runtimes")
     conda:
         "../envs/report.yaml"
     threads: 1
@@ -287,30 +271,8 @@ rule plot_runtimes:
         mem_mb=1000,
         runtime="10m",
     params:
-        benchmarks=result("benchmarks"),
+        benchmarks=results("benchmarks"),
         # figures come later, base weights and comparisons are no part of a run
         leave_out=["plot_*", "draw_control_grids", "make_leaderboard*", "pretrain", "compare"],
     script:
         "../workflow_scripts/plot_runtimes.py"
-
-
-# What the report shows of a population, and the run times of all; for the target rule.
-report_figures = lambda population: [
-    *expand(
-        result(f"report/{population}/{{figure}}"),
-        figure=[
-            "summary.png",
-            "funnel.png",
-            "generated.jpg",
-            "overlays.jpg",
-            "histograms.png",
-            "agreement.png",
-        ],
-    ),
-    *expand(result(f"report/{population}/strips-{{algorithm}}.jpg"), algorithm=ALGORITHMS),
-    *expand(
-        result(f"report/{population}/roc-{{attribute}}.png"),
-        attribute=config["populations"][population]["attributes"],
-    ),
-    result("report/runtimes.png"),
-]

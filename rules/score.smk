@@ -3,14 +3,14 @@
 
 rule score_property:
     input:
-        segments=segment_shards,
-        images=image_shards,
+        segments=SEGMENTS,
+        images=IMAGES,
     output:
-        scores=result("{population}/scores/{algorithm}/{property}.parquet"),
+        scores=results("raw_scores"),
     log:
-        result("logs/score_property/{population}-{algorithm}-{property}.log"),
+        results("log", job="score_property/{population}-{algorithm}-{property}"),
     benchmark:
-        result("benchmarks/score_property/{population}-{algorithm}-{property}.tsv")
+        results("benchmark", job="score_property/{population}-{algorithm}-{property}")
     priority: LONGEST_PATH
     conda:
         "../envs/table.yaml"
@@ -20,21 +20,29 @@ rule score_property:
         runtime="1h",
     params:
         options=lookup(dpath="scores/{algorithm}/{property}", within=config),
-        modules=score_module,
+        modules=lambda wildcards: [f"ohlora_lib.scores.{wildcards.property}"],
     script:
         "../workflow_scripts/score_property.py"
 
 
 rule normalise_scores:
     input:
-        scores=property_scores,
+        scores=lambda wildcards: [
+            results(
+                "raw_scores",
+                population=wildcards.population,
+                algorithm=wildcards.algorithm,
+                property=name,
+            )
+            for name in ALGORITHMS[wildcards.algorithm]
+        ],
     output:
-        csv=result("{population}/all_scores_{algorithm}.csv"),
-        statistics=result("{population}/all_scores_{algorithm}.json"),
+        csv=results("scores"),
+        statistics=results("score_statistics"),
     log:
-        result("logs/normalise_scores/{population}-{algorithm}.log"),
+        results("log", job="normalise_scores/{population}-{algorithm}"),
     benchmark:
-        result("benchmarks/normalise_scores/{population}-{algorithm}.tsv")
+        results("benchmark", job="normalise_scores/{population}-{algorithm}")
     priority: LONGEST_PATH
     conda:
         "../envs/table.yaml"

@@ -1,21 +1,21 @@
 # Segmentation: class maps of the images that passed the filter.
 
 
-for part, paths in scattered("segment", "segments").items():
+for part, paths in scattered("segment", "segment_shard").items():
 
     rule:
         name:
             f"segment_images{part}".replace("_{shard}", "")
         input:
-            unpack(segmenter_weights),
-            images=segmented_images,
-            kept=result("{population}/filtered.parquet"),
+            **segmenter_files(config),
+            images=results("image_shard") if "{shard}" in part else IMAGES,
+            kept=results("filtered"),
         output:
             shards=paths,
         log:
-            result(f"logs/segment_images/{{population}}{part}.log"),
+            results("log", job=f"segment_images/{{population}}{part}"),
         benchmark:
-            result(f"benchmarks/segment_images/{{population}}{part}.tsv")
+            results("benchmark", job=f"segment_images/{{population}}{part}")
         priority: LONGEST_PATH
         conda:
             "../envs/torch.yaml"

@@ -4,30 +4,30 @@
 
 rule rank_identities:
     input:
-        requests=result("evaluation/{method}/requests.parquet"),
-        attributes=result("evaluation/{method}/attributes.parquet"),
+        requests=results("requests"),
+        attributes=results("picture_attributes"),
         measured=expand(
-            result("evaluation/{method}/{judge}/measured.parquet"),
-            judge=JUDGES,
+            results("measured"),
+            judge=RANKING,
             allow_missing=True,
         ),
         per_latent=expand(
-            result("evaluation/{method}/{judge}/per_latent.csv"),
-            judge=JUDGES,
+            results("per_latent"),
+            judge=RANKING,
             allow_missing=True,
         ),
         summaries=expand(
-            result("evaluation/{method}/{judge}/summary.json"),
-            judge=JUDGES,
+            results("judgement"),
+            judge=RANKING,
             allow_missing=True,
         ),
     output:
-        table=result("identities/{method}/identities.csv"),
-        summary=result("identities/{method}/summary.json"),
+        table=results("identities"),
+        summary=results("identities_summary"),
     log:
-        result("logs/rank_identities/{method}.log"),
+        results("log", job="rank_identities/{method}"),
     benchmark:
-        result("benchmarks/rank_identities/{method}.tsv")
+        results("benchmark", job="rank_identities/{method}")
     conda:
         "../envs/table.yaml"
     threads: 1
@@ -35,36 +35,36 @@ rule rank_identities:
         mem_mb=1000,
         runtime="10m",
     params:
-        judges=list(JUDGES),
+        judges=list(RANKING),
     script:
         "../workflow_scripts/rank_identities.py"
 
 
 rule draw_identities:
     input:
-        requests=result("evaluation/{method}/requests.parquet"),
-        pictures=result("evaluation/{method}/pictures.parquet"),
-        table=result("identities/{method}/identities.csv"),
-        summary=result("identities/{method}/summary.json"),
+        requests=results("requests"),
+        pictures=results("pictures"),
+        table=results("identities"),
+        summary=results("identities_summary"),
     output:
         picture=report(
-            result("identities/{method}/identities.png"),
+            results("identities_picture"),
             caption="captions/identities.rst",
             category="7 Control",
             subcategory="identities",
             labels={"figure": "best identities", "method": "{method}"},
         ),
         page=report(
-            result("identities/{method}/identities.html"),
+            results("identities_page"),
             caption="captions/identities_page.rst",
             category="7 Control",
             subcategory="identities",
             labels={"figure": "page to pick from", "method": "{method}"},
         ),
     log:
-        result("logs/draw_identities/{method}.log"),
+        results("log", job="draw_identities/{method}"),
     benchmark:
-        result("benchmarks/draw_identities/{method}.tsv")
+        results("benchmark", job="draw_identities/{method}")
     conda:
         "../envs/report.yaml"
     threads: 1
@@ -77,18 +77,18 @@ rule draw_identities:
 
 rule collect_model:
     input:
-        parts=list(selected_parts().values()),
-        identities=result(f"identities/{selected_method() or 'none'}/identities.csv"),
-        latents=result(f"evaluation/{selected_method() or 'none'}/latents.parquet"),
-        leaderboard=result("leaderboard.csv"),
+        parts=list(SELECTED_MODEL.values()),
+        identities=results("identities", method=SELECTED or "none"),
+        latents=results("latents", method=SELECTED or "none"),
+        leaderboard=results("leaderboard", extent=""),
     output:
-        parts=[result(f"model/{name}.safetensors") for name in selected_parts()],
-        latents=result("model/latents.parquet"),
-        card=result("model/README.md"),
+        parts=[results("model_part", part=name) for name in SELECTED_MODEL],
+        latents=results("model_latents"),
+        card=results("model_card"),
     log:
-        result("logs/collect_model.log"),
+        results("log", job="collect_model"),
     benchmark:
-        result("benchmarks/collect_model.tsv")
+        results("benchmark", job="collect_model")
     conda:
         "../envs/torch.yaml"
     threads: 1
@@ -96,9 +96,9 @@ rule collect_model:
         mem_mb=1000,
         runtime="10m",
     params:
-        names=list(selected_parts()),
+        names=list(SELECTED_MODEL),
         model={
-            "method": selected_method(),
+            "method": SELECTED,
             "domain": config["domain"]["name"],
             "resolution": config["domain"]["resolution"],
         },

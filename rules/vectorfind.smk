@@ -1,24 +1,27 @@
 # VectorFind and better directions: sample a generator once, then search directions in the samples.
 
 
+SCATTERED = config["scatter"]["sample"] > 1  # several jobs sample a generator
+
+
 wildcard_constraints:
-    source=any_of(sources()) or "none",
-    vectors=any_of(VECTORFINDS) or "none",
-    directions=any_of(DIRECTIONS) or "none",
-    slice=r"_\d+_of_\d+" if config["scatter"]["sample"] > 1 else "(?:)",  # else nothing
+    source=any_of(SOURCES),
+    vectors=any_of(VECTORFINDS),
+    directions=any_of(WAYS),
+    slice=r"_\d+_of_\d+" if SCATTERED else "(?:)",  # else nothing
 
 
 rule randomise_label:
     input:
-        generator=lambda wildcards: result(f"finetune/{wildcards.finetune}/generator.safetensors"),
+        generator=results("generator", version="{finetune}"),
     output:
-        generator=result("samples/{finetune}_random.safetensors"),
+        generator=results("random_label_generator"),
     log:
-        result("logs/randomise_label/{finetune}.log"),
+        results("log", job="randomise_label/{finetune}"),
     benchmark:
-        result("benchmarks/randomise_label/{finetune}.tsv")
+        results("benchmark", job="randomise_label/{finetune}")
     wildcard_constraints:
-        finetune=any_of(FINETUNES) or "none",
+        finetune=any_of(FINETUNES),
     conda:
         "../envs/torch.yaml"
     threads: 1
@@ -26,7 +29,7 @@ rule randomise_label:
         mem_mb=1000,
         runtime="10m",
     params:
-        numbers=max(RANDOM_LABELS.values()),
+        numbers=max(sampled.RANDOM_LABELS.values()),
         seed=lookup(dpath="seed", within=config),
     script:
         "../workflow_scripts/randomise_label.py"
@@ -36,11 +39,11 @@ rule draw_samples:
     input:
         unpack(sampling_inputs),
     output:
-        samples=drawn_samples(),
+        samples=temp(results("sample_part")) if SCATTERED else results("sample_part"),
     log:
-        result("logs/draw_samples/{source}{slice}.log"),
+        results("log", job="draw_samples/{source}{slice}"),
     benchmark:
-        result("benchmarks/draw_samples/{source}{slice}.tsv")
+        results("benchmark", job="draw_samples/{source}{slice}")
     priority: LONGEST_PATH
     conda:
         "../envs/torch.yaml"
@@ -50,7 +53,7 @@ rule draw_samples:
         mem_mb=2000,
         runtime="12h",
     params:
-        samples=lambda wildcards: sources()[wildcards.source]["samples"],
+        samples=of_source("samples"),
         part=sample_part,
         seed=lookup(dpath="seed", within=config),
         batch_size=lookup(dpath="inference/batch", within=config),
@@ -58,17 +61,17 @@ rule draw_samples:
         "../workflow_scripts/draw_samples.py"
 
 
-if config["scatter"]["sample"] > 1:
+if SCATTERED:
 
     rule join_samples:
         input:
-            parts=sample_parts,
+            parts=of_source("part_tables"),
         output:
-            samples=result("samples/{source}.parquet"),
+            samples=results("samples"),
         log:
-            result("logs/join_samples/{source}.log"),
+            results("log", job="join_samples/{source}"),
         benchmark:
-            result("benchmarks/join_samples/{source}.tsv")
+            results("benchmark", job="join_samples/{source}")
         priority: LONGEST_PATH
         conda:
             "../envs/table.yaml"
@@ -82,23 +85,23 @@ if config["scatter"]["sample"] > 1:
 
 rule find_vectors:
     input:
-        unpack(search_inputs),
+        unpack(of_search("inputs")),
     output:
-        vectors=result("vectorfind/{vectors}/vectors.safetensors"),
-        metrics=result("vectorfind/{vectors}/metrics.json"),
+        vectors=results("vectors"),
+        metrics=results("vector_metrics"),
     log:
-        result("logs/find_vectors/{vectors}.log"),
+        results("log", job="find_vectors/{vectors}"),
     benchmark:
-        result("benchmarks/find_vectors/{vectors}.tsv")
+        results("benchmark", job="find_vectors/{vectors}")
     conda:
         "../envs/torch.yaml"
     threads: 1
     resources:
         gpu=1,
-        mem_mb=lambda wildcards: search_memory(search_settings(wildcards)["samples"]),
+        mem_mb=search_memory,
         runtime="12h",
     params:
-        settings=search_settings,
+        settings=of_search("settings"),
         seed=lookup(dpath="seed", within=config),
         batch_size=lookup(dpath="inference/batch", within=config),
     script:
@@ -107,15 +110,15 @@ rule find_vectors:
 
 rule test_vectors:
     input:
-        unpack(search_inputs),
-        vectors=result("vectorfind/{vectors}/vectors.safetensors"),
+        unpack(of_search("inputs")),
+        vectors=results("vectors"),
     output:
-        table=result("vectorfind/{vectors}/test_result.csv"),
-        summary=result("vectorfind/{vectors}/test_summary.json"),
+        table=results("vector_test"),
+        summary=results("vector_test_summary"),
     log:
-        result("logs/test_vectors/{vectors}.log"),
+        results("log", job="test_vectors/{vectors}"),
     benchmark:
-        result("benchmarks/test_vectors/{vectors}.tsv")
+        results("benchmark", job="test_vectors/{vectors}")
     conda:
         "../envs/torch.yaml"
     threads: 1
@@ -133,27 +136,27 @@ rule test_vectors:
 
 rule plot_tsne:
     input:
-        samples=lambda wildcards: search_inputs(wildcards)["samples"],
+        samples=lambda wildcards: VECTORFINDS[wildcards.vectors].source.table,
     output:
         picture=report(
-            result("vectorfind/{vectors}/tsne.png"),
+            results("tsne"),
             caption="captions/tsne.rst",
             category="7 Control",
             subcategory="vectorfind_{vectors}",
             labels={"figure": "4 samples", "judge": "cnn"},
         ),
     log:
-        result("logs/plot_tsne/{vectors}.log"),
+        results("log", job="plot_tsne/{vectors}"),
     benchmark:
-        result("benchmarks/plot_tsne/{vectors}.tsv")
+        results("benchmark", job="plot_tsne/{vectors}")
     conda:
         "../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards: search_memory(search_settings(wildcards)["samples"]),
+        mem_mb=search_memory,
         runtime="2h",
     params:
-        settings=search_settings,
+        settings=of_search("settings"),
         points=lookup(dpath="judging/tsne_points", within=config),
         seed=lookup(dpath="seed", within=config),
     script:
@@ -162,14 +165,14 @@ rule plot_tsne:
 
 rule fit_directions:
     input:
-        unpack(direction_inputs),
+        unpack(of_way("inputs")),
     output:
-        directions=result("directions/{directions}/directions.safetensors"),
-        metrics=result("directions/{directions}/metrics.json"),
+        directions=results("directions"),
+        metrics=results("direction_metrics"),
     log:
-        result("logs/fit_directions/{directions}.log"),
+        results("log", job="fit_directions/{directions}"),
     benchmark:
-        result("benchmarks/fit_directions/{directions}.tsv")
+        results("benchmark", job="fit_directions/{directions}")
     priority: LONGEST_PATH
     conda:
         "../envs/torch.yaml"
@@ -179,9 +182,10 @@ rule fit_directions:
         mem_mb=3000,
         runtime="12h",
     params:
-        state=result("state/directions/{directions}"),
+        state=results("state", training="directions/{directions}"),
         samples=lookup(dpath="directions/samples", within=config),
         options=lookup(dpath="directions/training", within=config),
+        modules=lambda wildcards: [WAYS[wildcards.directions].fitted_by],
         seed=lookup(dpath="seed", within=config),
         batch_size=lookup(dpath="inference/batch", within=config),
     script:
@@ -190,19 +194,19 @@ rule fit_directions:
 
 rule measure_saturation:
     input:
-        unpack(saturation_inputs),
+        **(directions.fit_inputs(directions.source(config, results)) if WAYS else {}),
     output:
-        table=result("directions/saturation.csv"),
+        table=results("saturation"),
     log:
-        result("logs/measure_saturation.log"),
+        results("log", job="measure_saturation"),
     benchmark:
-        result("benchmarks/measure_saturation.tsv")
+        results("benchmark", job="measure_saturation")
     conda:
         "../envs/torch.yaml"
     threads: 1
     resources:
         gpu=1,
-        mem_mb=search_memory(config["directions"]["samples"]),
+        mem_mb=sampled.search_memory(config["directions"]["samples"]),
         runtime="12h",
     params:
         sizes=lookup(dpath="directions/saturation/sizes", within=config),

@@ -8,7 +8,7 @@ import torch
 
 from ohlora_lib.generators.stylegan1.discriminator import StyleGANDiscriminator
 from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
-from ohlora_lib.networks import network_class
+from ohlora_lib.networks.files import network_class
 from ohlora_lib.portraits.parameters import sample_parameters
 from ohlora_lib.portraits.renderer import render
 

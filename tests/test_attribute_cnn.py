@@ -9,8 +9,8 @@ import torch
 from torch.nn import functional as F
 
 from ohlora_lib.errors import InputError
-from ohlora_lib.networks import load_network, save_network
 from ohlora_lib.networks.attribute_cnn import ATTRIBUTES, AttributeCNN
+from ohlora_lib.networks.files import load_network, save_network
 from ohlora_lib.store.checkpoints import save_checkpoint
 
 PUBLISHED = Path(__file__).parent / "fixtures" / "published_layouts" / "state_dicts.json"

@@ -26,7 +26,7 @@ from test_weights import Innocent, filled, refusal, registered, write_vectors
 from ohlora_lib.cli import main
 from ohlora_lib.generators.stylegan1.discriminator import StyleGANDiscriminator
 from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
-from ohlora_lib.networks import load_network, save_network
+from ohlora_lib.networks.files import load_network, save_network
 from ohlora_lib.populations.labels import read_labels
 from ohlora_lib.store.checkpoints import read_checkpoint
 from ohlora_lib.weights.convert import build, convert

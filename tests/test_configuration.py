@@ -12,7 +12,8 @@ import yaml
 
 from ohlora_lib.configuration import load_schema, validate_config
 from ohlora_lib.errors import InputError
-from ohlora_lib.methods.configured import method_names, method_problems, training_cores
+from ohlora_lib.methods.finetune.method import training_cores
+from ohlora_lib.methods.registry import method_names, method_problems
 from ohlora_lib.scores import ALGORITHMS
 
 ROOT = Path(__file__).parents[1]

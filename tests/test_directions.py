@@ -18,13 +18,12 @@ from sklearn.covariance import ledoit_wolf
 from ohlora_lib.errors import InputError
 from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
 from ohlora_lib.generators.synthesis import Synthesizer
-from ohlora_lib.methods.configured import DIRECTION_METHODS, DIRECTION_STARTS
 from ohlora_lib.methods.directions import fit
 from ohlora_lib.methods.directions import gradient as trained
+from ohlora_lib.methods.directions.calibration import measured_slopes
 from ohlora_lib.methods.directions.closed_form import Moments, fit_linear, moments
-from ohlora_lib.methods.directions.fit import MEASURED, Reader, fit_directions, measured_slopes
-from ohlora_lib.methods.directions.gradient import TrainingOptions, train_directions
-from ohlora_lib.methods.directions.layer_strengths import layer_effects, layer_strengths
+from ohlora_lib.methods.directions.fit import fit_directions
+from ohlora_lib.methods.directions.method import WAYS
 from ohlora_lib.methods.directions.model import (
     FREE,
     SHARE,
@@ -33,6 +32,10 @@ from ohlora_lib.methods.directions.model import (
     load_directions,
     save_directions,
 )
+from ohlora_lib.methods.directions.options import TrainingOptions
+from ohlora_lib.methods.directions.reader import Reader
+from ohlora_lib.methods.directions.ways.masked import layer_effects, layer_strengths
+from ohlora_lib.methods.directions.ways.trained import train_directions
 from ohlora_lib.methods.finetune.conditional import ConditionalModel
 from ohlora_lib.methods.models import PARTS, open_model
 from ohlora_lib.methods.sampling import (
@@ -42,9 +45,9 @@ from ohlora_lib.methods.sampling import (
     random_label_generator,
     random_latents,
 )
-from ohlora_lib.networks import load_network, save_network
 from ohlora_lib.networks.attribute_cnn import AttributeCNN
 from ohlora_lib.networks.attribute_cnn import predict as predict_attribute
+from ohlora_lib.networks.files import load_network, save_network
 from ohlora_lib.networks.property_cnn import OUTPUTS, PropertyCNN, predict
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.store import samples
@@ -859,7 +862,7 @@ def fitted(files, tmp_path_factory) -> Path:
     """All four ways, each from its start."""
     folder = tmp_path_factory.mktemp("fitted")
     options = {"steps": 3, "batch": 4}
-    for method, start in DIRECTION_STARTS.items():
+    for method, start in WAYS.items():
         fit_directions(
             method, **files, path=folder / f"{method}.safetensors",
             metrics_path=folder / f"{method}.json", state=folder / "state" / method, seed=3,
@@ -869,11 +872,12 @@ def fitted(files, tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("method", DIRECTION_METHODS)
+@pytest.mark.parametrize("method", WAYS)
 def test_every_way_gives_a_model_that_draws(files, fitted, method):
     path = fitted / f"{method}.safetensors"
     model = open_model(path, files["generator"], files["property_cnn"])
-    assert model.directions.measured == MEASURED[method]
+    way = importlib.import_module(f"ohlora_lib.methods.directions.ways.{method}")
+    assert model.directions.measured == way.ROUNDS
     assert model.latent_dim == Z + LABEL and model.resolution == SIDE
     requested = np.float32([[1, 0, 0], [0, -1, 0], [0, 0, 2]])
     pictures = model.draw(LATENTS[:3], requested)
@@ -911,13 +915,11 @@ def test_a_step_of_one_moves_the_property_by_one_unit(files, fitted, method):
 
 
 def test_the_ways_build_on_each_other(files, fitted):
-    steps = {
-        name: load_directions(fitted / f"{name}.safetensors").steps for name in DIRECTION_METHODS
-    }
+    steps = {name: load_directions(fitted / f"{name}.safetensors").steps for name in WAYS}
     assert np.array_equal(steps["closed_loop"], steps["linear"])
     assert np.allclose(steps["linear"], steps["linear"][:1])  # the same in all layers
     flat = steps["masked"].transpose(1, 0, 2)
-    found = {name: load_directions(fitted / f"{name}.safetensors") for name in DIRECTION_METHODS}
+    found = {name: load_directions(fitted / f"{name}.safetensors") for name in WAYS}
     assert (found["linear"].masks == 1).all()
     assert (found["masked"].masks >= 0).all() and not (found["masked"].masks == 1).all()
     strengths = read_json(fitted / "masked.json")["strengths"]

@@ -12,7 +12,7 @@ from torch import nn
 
 from ohlora_lib.methods.finetune.options import check_processes
 from ohlora_lib.methods.finetune.versions import version_options
-from ohlora_lib.networks import load_network
+from ohlora_lib.networks.files import load_network
 from ohlora_lib.store.tables import read_json
 from ohlora_lib.training.distributed import Ranks
 
@@ -25,13 +25,13 @@ import numpy as np
 import torch
 
 sys.path.insert(0, {tests!r})
-from ohlora_lib.networks import save_network
+from ohlora_lib.networks.files import save_network
 from ohlora_lib.store.tables import write_json
 from ohlora_lib.training.distributed import Ranks
 
 kind, folder = sys.argv[1], Path(sys.argv[2])
 if kind in ("property_cnn", "hairstyle_cnn"):
-    from ohlora_lib.networks import network_class
+    from ohlora_lib.networks.files import network_class
     from ohlora_lib.training.score_regression import (
         PropertyOptions,
         ScoredFaces,

@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from ohlora_lib.networks import load_network
+from ohlora_lib.networks.files import load_network
 from ohlora_lib.pretraining.base_weights import judge_base_weights
 from ohlora_lib.pretraining.parser_and_annotator import annotator_accuracy, parser_iou
 from ohlora_lib.pretraining.portrait_pool import draw_pool, open_pool

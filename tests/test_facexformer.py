@@ -11,10 +11,10 @@ from PIL import Image
 from torchvision.transforms import functional as TF
 
 from ohlora_lib.errors import InputError
-from ohlora_lib.networks import load_network, save_network
 from ohlora_lib.networks.face_detection import FaceDetector
 from ohlora_lib.networks.facexformer import ATTRIBUTES, FaceXFormer
 from ohlora_lib.networks.facexformer_segmenter import MEAN, STD, FaceXFormerSegmenter
+from ohlora_lib.networks.files import load_network, save_network
 from ohlora_lib.networks.segmentation import load_segmenter
 from ohlora_lib.populations.measure import measure
 from ohlora_lib.populations.raw_scores import raw_scores

@@ -38,8 +38,8 @@ from ohlora_lib.methods.finetune.options import ALL_LABELS, DESIRED
 from ohlora_lib.methods.finetune.scores import ScoreObjective
 from ohlora_lib.methods.finetune.versions import RECIPES, VERSIONS, version_options
 from ohlora_lib.methods.models import open_model, sample_latents
-from ohlora_lib.networks import load_network, save_network
 from ohlora_lib.networks.attribute_cnn import AttributeCNN
+from ohlora_lib.networks.files import load_network, save_network
 from ohlora_lib.networks.property_cnn import PropertyCNN
 from ohlora_lib.networks.score_encoder import ScoreEncoder
 from ohlora_lib.scores import CONTROLLED

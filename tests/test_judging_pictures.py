@@ -22,11 +22,11 @@ from ohlora_lib.judging.judges.registry import JUDGES, MEASURED, load_judge
 from ohlora_lib.judging.judges.segment import SegmentJudge
 from ohlora_lib.judging.locality import ChangeElsewhere
 from ohlora_lib.judging.pictures import draw_pictures
-from ohlora_lib.networks import load_network, save_network
 from ohlora_lib.networks.annotator import Annotator
 from ohlora_lib.networks.attribute_cnn import AttributeCNN
+from ohlora_lib.networks.files import load_network, save_network
+from ohlora_lib.networks.parser_segmenter import ParserSegmenter
 from ohlora_lib.networks.property_cnn import OUTPUTS, PropertyCNN
-from ohlora_lib.networks.segmentation import ParserSegmenter
 from ohlora_lib.populations.measure import measure
 from ohlora_lib.populations.normalise import normalise
 from ohlora_lib.populations.segment import segment

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from ohlora_lib.networks import load_network
 from ohlora_lib.networks.face_detection import FaceDetector
+from ohlora_lib.networks.files import load_network
 from ohlora_lib.networks.mtcnn import MTCNN
 
 ROOT = Path(__file__).parents[1]

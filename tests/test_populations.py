@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from ohlora_lib.errors import InputError
 from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
 from ohlora_lib.generators.synthesis import Synthesizer
-from ohlora_lib.networks import save_network
 from ohlora_lib.networks.annotator import Annotator
 from ohlora_lib.networks.face_parser import FaceParser
-from ohlora_lib.networks.segmentation import ParserSegmenter
+from ohlora_lib.networks.files import save_network
+from ohlora_lib.networks.parser_segmenter import ParserSegmenter
 from ohlora_lib.populations.annotate import annotate
 from ohlora_lib.populations.filter import filter_images, join_attributes
 from ohlora_lib.populations.generate import generate, image_seed, latents, regenerate

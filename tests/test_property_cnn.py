@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ohlora_lib.errors import InputError
-from ohlora_lib.networks import load_network, save_network
+from ohlora_lib.networks.files import load_network, save_network
 from ohlora_lib.networks.hair_texture import HairTexture, hair_shares
 from ohlora_lib.networks.property_cnn import (
     BRANCHES,

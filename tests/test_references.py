@@ -21,7 +21,7 @@ from ohlora_lib.methods.models import open_model
 from ohlora_lib.methods.reference.adopt import adopt_generator, adopt_vectors, encode_faces
 from ohlora_lib.methods.vectorfind.groups import VERSIONS
 from ohlora_lib.methods.vectorfind.vectors import Vectors, load_vectors, save_vectors
-from ohlora_lib.networks import save_network
+from ohlora_lib.networks.files import save_network
 from ohlora_lib.networks.property_cnn import PropertyCNN
 from ohlora_lib.networks.score_encoder import ScoreEncoder
 from ohlora_lib.reporting.leaderboard import Method, leaderboard

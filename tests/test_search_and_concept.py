@@ -13,9 +13,9 @@ from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
 from ohlora_lib.judging.concept import judge_concept
 from ohlora_lib.methods.directions.saturation import measure_saturation, summary
 from ohlora_lib.methods.sampling import draw_samples
-from ohlora_lib.networks import save_network
 from ohlora_lib.networks.annotator import Annotator
 from ohlora_lib.networks.attribute_cnn import ATTRIBUTES, AttributeCNN
+from ohlora_lib.networks.files import save_network
 from ohlora_lib.networks.property_cnn import PropertyCNN
 from ohlora_lib.reporting.concept import plot_concept
 from ohlora_lib.reporting.search_cost import STEP, plot_curves, plot_search_cost, plot_yields

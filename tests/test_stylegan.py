@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from ohlora_lib.generators.stylegan1.discriminator import StyleGANDiscriminator, minibatch_group
 from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
 from ohlora_lib.generators.synthesis import Synthesizer
-from ohlora_lib.networks import load_network, save_network
+from ohlora_lib.networks.files import load_network, save_network
 from ohlora_lib.store.pixels import to_uint8
 
 FIXTURES = Path(__file__).parent / "fixtures" / "stylegan"

@@ -19,8 +19,8 @@ from torch import nn
 from ohlora_lib.errors import InputError
 from ohlora_lib.generators.stylegan1.discriminator import StyleGANDiscriminator
 from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
-from ohlora_lib.networks import load_network, save_network
 from ohlora_lib.networks.attribute_cnn import AttributeCNN, predict
+from ohlora_lib.networks.files import load_network, save_network
 from ohlora_lib.populations.classify import predict_attribute, train_classifier
 from ohlora_lib.portraits.code import CODE, RAMPS, TEXTURES, TINTS, portrait_code
 from ohlora_lib.portraits.parameters import parameters_from_latent

@@ -17,7 +17,7 @@ from ohlora_lib.errors import InputError
 from ohlora_lib.methods.reference.adopt import adopt_generator
 from ohlora_lib.methods.vectorfind.groups import VERSIONS, group_name
 from ohlora_lib.methods.vectorfind.vectors import load_vectors
-from ohlora_lib.networks import NETWORKS, load_network
+from ohlora_lib.networks.files import NETWORKS, load_network
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.store.checkpoints import read_checkpoint
 from ohlora_lib.weights.convert import build, convert

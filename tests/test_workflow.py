@@ -15,10 +15,10 @@ from project import RESULTS, UNNEEDED, copy_project, edit, merged, said, snakema
 from test_distributed import largest_difference
 
 from ohlora_lib.configuration import validate_config
-from ohlora_lib.methods.configured import DIRECTION_METHODS
+from ohlora_lib.methods.directions.method import WAYS
 from ohlora_lib.methods.directions.model import load_directions
 from ohlora_lib.methods.models import open_model
-from ohlora_lib.networks import load_network
+from ohlora_lib.networks.files import load_network
 from ohlora_lib.runtime.provenance import environment
 from ohlora_lib.scores import ALGORITHMS, CONTROLLED, PAIRS, PROPERTIES
 from ohlora_lib.store.checkpoints import read_checkpoint
@@ -393,17 +393,17 @@ def test_the_model_that_is_shipped_draws_the_judged_pictures(finished):
 
 
 def test_every_way_of_directions_starts_from_another(project):
-    overlay = {"directions": {"ways": list(DIRECTION_METHODS), "training": {"steps": 2}}}
+    overlay = {"directions": {"ways": list(WAYS), "training": {"steps": 2}}}
     folder = f"{RESULTS}/directions"
     targets = [f"{folder}/{name}/directions.safetensors" for name in ("trained", "closed_loop")]
     run = snakemake(project, "--cores", "1", *targets, overlay=overlay)
     assert run.returncode == 0, said(run)[-8000:]
     jobs = r"^(?:local)?rule fit_directions:.*?wildcards: directions=(\w+)"
     fitted = re.findall(jobs, said(run), DEEP)
-    assert set(fitted) == set(DIRECTION_METHODS) and len(fitted) == len(DIRECTION_METHODS)
+    assert set(fitted) == set(WAYS) and len(fitted) == len(WAYS)
     assert "draw_samples" not in said(run)
     assert list((project / RESULTS / "state/directions/trained").glob("state-*"))
-    found = {name: project / folder / name / "directions.safetensors" for name in DIRECTION_METHODS}
+    found = {name: project / folder / name / "directions.safetensors" for name in WAYS}
     directions = {name: load_directions(path) for name, path in found.items()}
     assert [each.measured for each in directions.values()] == [0, 1, 1, 4]
     assert np.array_equal(directions["closed_loop"].steps, directions["linear"].steps)

@@ -4,9 +4,10 @@ from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads)
 
-from ohlora_lib.judging.protocol import judge_method
+import importlib
 
-judge_method(
+(summary,) = snakemake.params.modules
+importlib.import_module(summary).judge_method(
     snakemake.input.requests,
     snakemake.input.measured,
     snakemake.input.attributes,

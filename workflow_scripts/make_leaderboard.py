@@ -13,5 +13,6 @@ write_leaderboard(
     evaluation=snakemake.params.evaluation,
     methods={name: Method(**source) for name, source in snakemake.params.methods.items()},
     judges=snakemake.params.judges,
+    informing=dict(zip(snakemake.params.informing, snakemake.params.modules, strict=True)),
     selected=snakemake.params.selected,
 )

@@ -6,7 +6,7 @@ start_job(snakemake.log[0], snakemake.threads)
 
 from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
 from ohlora_lib.methods.sampling import random_label_generator
-from ohlora_lib.networks import load_network, save_network
+from ohlora_lib.networks.files import load_network, save_network
 
 generator = load_network(snakemake.input.generator, StyleGANGenerator.kind)
 randomised = random_label_generator(generator, snakemake.params.numbers, snakemake.params.seed)

@@ -4,7 +4,7 @@ from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads, snakemake.resources.gpu)
 
-from ohlora_lib.judging.judges.registry import load_judge, score_pictures
+from ohlora_lib.judging.measure import load_judge, score_pictures
 from ohlora_lib.runtime.device import default_device
 
 files = {name: snakemake.input.get(name) for name in ("statistics", "detector")}
@@ -15,6 +15,7 @@ score_pictures(
         default_device(),
         {**snakemake.params.measuring, **{name: path for name, path in files.items() if path}},
     ),
+    snakemake.input.requests,
     snakemake.input.pictures,
     snakemake.output.table,
 )

@@ -4,7 +4,7 @@ from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads, snakemake.resources.gpu)
 
-from ohlora_lib.networks import network_class
+from ohlora_lib.networks.files import network_class
 from ohlora_lib.populations.learn_scores import score_property_cnn
 from ohlora_lib.runtime.device import default_device
 

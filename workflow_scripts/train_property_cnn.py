@@ -5,7 +5,7 @@ from ohlora_lib.runtime.jobs import share_training, start_job
 start_job(snakemake.log[0], 1, snakemake.resources.gpu)  # a thread for each process
 share_training(snakemake.resources.gpu, snakemake.resources.processes)
 
-from ohlora_lib.networks import network_class
+from ohlora_lib.networks.files import network_class
 from ohlora_lib.populations.learn_scores import train_property_cnn
 from ohlora_lib.runtime.device import default_device
 

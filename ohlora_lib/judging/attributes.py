@@ -30,10 +30,10 @@ from ohlora_lib.judging.distribution import (
 )
 from ohlora_lib.judging.grids import zero_rows
 from ohlora_lib.judging.locality import ChangeElsewhere
-from ohlora_lib.networks import load_network
 from ohlora_lib.networks.annotator import ATTRIBUTES, Annotator
 from ohlora_lib.networks.attribute_cnn import AttributeCNN, predict
 from ohlora_lib.networks.batch_norm import fold_batch_norms
+from ohlora_lib.networks.files import load_network
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.seeds import rng
 from ohlora_lib.store.gallery import iter_gallery, read_gallery, read_rows

@@ -14,8 +14,8 @@ from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
 from ohlora_lib.generators.synthesis import Synthesizer
 from ohlora_lib.judging.attributes import load_reader
 from ohlora_lib.methods.sampling import map_latents, random_latents
-from ohlora_lib.networks import load_network
 from ohlora_lib.networks.attribute_cnn import AttributeCNN, predict
+from ohlora_lib.networks.files import load_network
 from ohlora_lib.seeds import derive_seed
 from ohlora_lib.store.layout import CHUNK
 from ohlora_lib.store.tables import write_json

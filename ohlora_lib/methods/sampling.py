@@ -9,9 +9,9 @@ from tqdm import tqdm
 
 from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
 from ohlora_lib.generators.synthesis import Synthesizer
-from ohlora_lib.networks import load_network
 from ohlora_lib.networks.attribute_cnn import AttributeCNN
 from ohlora_lib.networks.attribute_cnn import predict as predict_attribute
+from ohlora_lib.networks.files import load_network
 from ohlora_lib.networks.property_cnn import PropertyCNN, predict
 from ohlora_lib.seeds import rng
 from ohlora_lib.store.layout import CHUNK, part_bounds

@@ -15,17 +15,6 @@ from torchvision.models.swin_transformer import SwinTransformer
 
 from ohlora_lib.networks.facexformer_decoder import WIDTH, FaceDecoder, FaceOutput
 
-ANGLES = ("pitch", "yaw", "roll")
-# the 40 attributes of CelebA (Liu et al. 2015), in the order of its list_attr_celeba.txt
-ATTRIBUTES = tuple(
-    "5_o_Clock_Shadow Arched_Eyebrows Attractive Bags_Under_Eyes Bald Bangs Big_Lips Big_Nose "
-    "Black_Hair Blond_Hair Blurry Brown_Hair Bushy_Eyebrows Chubby Double_Chin Eyeglasses Goatee "
-    "Gray_Hair Heavy_Makeup High_Cheekbones Male Mouth_Slightly_Open Mustache Narrow_Eyes No_Beard "
-    "Oval_Face Pale_Skin Pointy_Nose Receding_Hairline Rosy_Cheeks Sideburns Smiling Straight_Hair "
-    "Wavy_Hair Wearing_Earrings Wearing_Hat Wearing_Lipstick Wearing_Necklace Wearing_Necktie "
-    "Young".split()
-)
-
 
 class FaceXFormer(nn.Module):
     """Swin transformer, its four stages fused at 56 px, decoder.

@@ -10,18 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ohlora_lib.networks.facexformer_heads import HEADS
+
 WIDTH = 256  # of tokens and of picture features
 CLASSES = 11  # of the class map
-# token (and `<name>_prediction_head`), in the order of the sequence -> numbers that its head gives
-HEADS = {
-    "landmarks": 136,
-    "pose": 3,
-    "attribute": 40,
-    "visibility": 29,
-    "age": 8,
-    "gender": 2,
-    "race": 5,
-}
 
 
 @dataclass(frozen=True)

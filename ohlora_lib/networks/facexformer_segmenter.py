@@ -8,24 +8,19 @@ import numpy as np
 import torch
 
 from ohlora_lib.errors import InputError
-from ohlora_lib.networks import load_network
 from ohlora_lib.networks.face_detection import FaceDetector
-from ohlora_lib.networks.facexformer import ANGLES, ATTRIBUTES, FaceXFormer
-from ohlora_lib.networks.facexformer_decoder import HEADS, FaceOutput
+from ohlora_lib.networks.facexformer import FaceXFormer
+from ohlora_lib.networks.facexformer_decoder import FaceOutput
+from ohlora_lib.networks.facexformer_heads import WIDTHS
+from ohlora_lib.networks.files import load_network
 from ohlora_lib.networks.mtcnn import MTCNN
-from ohlora_lib.networks.segmentation import MAP_SIDE, Segmentation
+from ohlora_lib.networks.segmentation import Segmentation
 from ohlora_lib.store.faces import face_cut
+from ohlora_lib.store.layout import MAP_SIDE
 from ohlora_lib.store.pixels import full_batches, to_unit
 
 MARGIN = 0.25  # of the box's width or height, on each side
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pixels in [0, 1]
-# What `FaceReading` holds -> numbers per picture.
-READ_WIDTHS = {
-    "angles": len(ANGLES),
-    "attributes": len(ATTRIBUTES),
-    "age": HEADS["age"],
-    "gender": HEADS["gender"],
-}
 
 
 @dataclass(frozen=True)
@@ -89,7 +84,7 @@ class FaceXFormerSegmenter:
         cuts, found = self.locate(images)
         seen = {
             name: np.full((len(images), width), np.nan, np.float32)
-            for name, width in READ_WIDTHS.items()
+            for name, width in WIDTHS.items()
         }
         for places, output in self._outputs(images, cuts, found):
             said = {

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ohlora_lib.networks.face_parser import u_net
+from ohlora_lib.store.layout import MAP_SIDE
 
-SIDE = 224  # px of the grid that the score is defined on
 FIRST_ROW = 112  # of that grid: the lower half
 ROWS, COLUMNS = 101, 205  # anchors, from column LEFT on
 LEFT, STEP, BLOCK, DAMPING = 8, 8, 4, 5.0  # see `scores.hairstyle`
@@ -62,7 +62,7 @@ class HairTexture(nn.Module):
         hair = self._find(image[:, :, side // 2 :])
         ratio = _ratio(image)
         seen = hair.detach() if separate else hair
-        finer = F.interpolate(seen, (FIRST_ROW, SIDE), mode="bilinear", align_corners=False)
+        finer = F.interpolate(seen, (FIRST_ROW, MAP_SIDE), mode="bilinear", align_corners=False)
         log_share = F.logsigmoid(self.log_sharpness.exp() * finer)
         # the score reads three columns beyond the left edge, from the right one: hardly ever hair
         log_share = F.pad(log_share, (3, 0, 0, 0), value=-10.0)
@@ -100,7 +100,8 @@ def hair_shares(hair: Tensor, resolution: int) -> Tensor:
 def _ratio(image: Tensor) -> Tensor:
     """Return each anchor's change downwards relative to sideways, 0 to MOST: [N, 1, 101, 205]."""
     brightness = 127.5 * (image.mean(dim=1, keepdim=True) + 1)
-    size = (SIDE, SIDE)  # with antialiasing, torch's bicubic curve is Pillow's, as in the face cut
+    # with antialiasing, torch's bicubic curve is Pillow's, as in the face cut
+    size = (MAP_SIDE, MAP_SIDE)
     finer = F.interpolate(brightness, size, mode="bicubic", antialias=True)[:, :, FIRST_ROW:]
     blocks = _sums_of(_sums_of(finer, 2), 3) / BLOCK**2  # F.avg_pool2d, in a third of the time
 

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ohlora_lib.networks import load_network
 from ohlora_lib.networks.annotator import ATTRIBUTES, Annotator
+from ohlora_lib.networks.files import load_network
 from ohlora_lib.store.pixels import to_float
 from ohlora_lib.store.shards import iter_images
 from ohlora_lib.store.tables import write_table

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from ohlora_lib.errors import InputError
-from ohlora_lib.networks import load_network, save_network
 from ohlora_lib.networks.attribute_cnn import AttributeCNN, predict
+from ohlora_lib.networks.files import load_network, save_network
 from ohlora_lib.seeds import derive_seed
 from ohlora_lib.store.shards import iter_images
 from ohlora_lib.store.tables import read_table, write_json, write_table

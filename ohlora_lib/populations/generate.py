@@ -11,7 +11,7 @@ from tqdm import tqdm
 from ohlora_lib.errors import InputError
 from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
 from ohlora_lib.generators.synthesis import Synthesizer, mixed_styles, mixing_cut
-from ohlora_lib.networks import load_network
+from ohlora_lib.networks.files import load_network
 from ohlora_lib.seeds import derive_seed, rng
 from ohlora_lib.store.checksum import file_sha256
 from ohlora_lib.store.layout import shard_bounds, shard_index

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ohlora_lib.errors import InputError, rebuild
-from ohlora_lib.networks import load_network, save_network
+from ohlora_lib.networks.files import load_network, save_network
 from ohlora_lib.networks.property_cnn import OUTPUTS, HairstyleCNN, PropertyCNN, predict
 from ohlora_lib.scores.normalize import units
 from ohlora_lib.scores.regions import HAIR

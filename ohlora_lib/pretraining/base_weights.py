@@ -16,9 +16,9 @@ from ohlora_lib.judging.distribution import (
     nearest_distances,
     sliced_wasserstein,
 )
-from ohlora_lib.networks import load_network
 from ohlora_lib.networks.annotator import ATTRIBUTES, Annotator
-from ohlora_lib.networks.segmentation import ParserSegmenter
+from ohlora_lib.networks.files import load_network
+from ohlora_lib.networks.parser_segmenter import ParserSegmenter
 from ohlora_lib.populations.raw_scores import raw_scores
 from ohlora_lib.portraits.parameters import sample_parameters
 from ohlora_lib.portraits.renderer import render

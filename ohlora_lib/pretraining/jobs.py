@@ -6,7 +6,7 @@ import torch
 
 from ohlora_lib.generators.stylegan1.discriminator import StyleGANDiscriminator
 from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
-from ohlora_lib.networks import load_network, save_network
+from ohlora_lib.networks.files import load_network, save_network
 from ohlora_lib.pretraining.paired import (
     PairedOptions,
     calibrate_styles,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ohlora_lib.judging import JUDGES
+from ohlora_lib.judging.judges.registry import judge_words
 from ohlora_lib.reporting.evaluations import Evaluation, read_evaluation
 from ohlora_lib.reporting.sheets import GAP, MARGIN, Sheet, fit
 from ohlora_lib.reporting.theme import BLUE, MUTED, ORANGE, RED, number
@@ -73,7 +73,7 @@ def plot_grid50(path: str | Path, evaluation: Evaluation, method: str, which: st
         f"{method}, judge “{evaluation.judge}”: {_latent(evaluation, which)}",
         f"Correlation of requested and measured: {reached}",
         f"One latent, asked for {len(rows)} combinations. Under each picture: requested → measured"
-        f" by {JUDGES.get(evaluation.judge, evaluation.judge)}.",
+        f" by {judge_words(evaluation.judge)}.",
     )
     columns = {pose: MARGIN + _LABELS + i * (_CELL + GAP) for i, pose in enumerate(poses)}
     for pose, x in columns.items():
@@ -122,7 +122,7 @@ def plot_levels(path: str | Path, evaluation: Evaluation, method: str) -> None:
         f"{method}, judge “{evaluation.judge}”: one property at a time",
         "From left to right only the named property should change, and the person should stay.",
         "The other two are requested at 0. Under each picture: the named property as measured by"
-        f" {JUDGES.get(evaluation.judge, evaluation.judge)}.",
+        f" {judge_words(evaluation.judge)}.",
     )
     columns = {level: MARGIN + _LABELS + i * (_STRIP + GAP) for i, level in enumerate(levels)}
     sheet.text(MARGIN, _HEAD + 8, "requested", size=15, weight="bold")

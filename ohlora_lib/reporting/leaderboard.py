@@ -1,5 +1,6 @@
 """The leaderboard: every method by every judge, ranked, beside what the reference published."""
 
+import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,7 +42,6 @@ class Method:
         steps: most steps that the training may take.
         patience: checks without a better one that end it before; 0: none do.
         note: a sentence about it for the page.
-        faces: summary.json of the judge `facexformer`, if it has seen the method.
         published_as: family and version, such as finetune_v3, whose published figures stand beside.
     """
 
@@ -54,7 +54,6 @@ class Method:
     steps: int = 0
     patience: int = 0
     note: str = ""
-    faces: str | Path | None = None
     published_as: str = ""
 
 
@@ -65,6 +64,7 @@ def write_leaderboard(
     evaluation: str | Path,
     methods: Mapping[str, Method],
     judges: Sequence[str],
+    informing: Mapping[str, str] | None = None,
     selected: str | None = None,
 ) -> None:
     """Write the leaderboard as a table and as a page.
@@ -77,7 +77,8 @@ def write_leaderboard(
             relative to it.
         evaluation: folder with {method}/{judge}/summary.json and the pictures beside it.
         methods: by name.
-        judges: their names, in the order of the rows.
+        judges: those that rank, in the order of the rows.
+        informing: the other judges, with the module that renders the table of each.
         selected: the method whose faces are ranked and whose model is shipped, if any. Where
             another is better, the page says so, and so does what is printed.
 
@@ -103,13 +104,17 @@ def write_leaderboard(
     warning = better_than(table, selected)
     if warning:
         print(warning, flush=True)
-    faces = {
-        name: read_json(methods[name].faces)
-        for name in table["method"].unique()
-        if methods[name].faces
-    }
+    tables = [
+        importlib.import_module(module).render(
+            {
+                name: read_json(evaluation / name / judge / "summary.json")
+                for name in table["method"].unique()
+            }
+        )
+        for judge, module in (informing or {}).items()
+    ]
     folder = Path(html).parent
-    page = render(table, intervals, evaluation, curves, faces, notes, folder, warning)
+    page = render(table, intervals, evaluation, curves, tables, notes, folder, warning)
     with atomic_path(html) as part:
         part.write_text(page, encoding="utf-8")
 

@@ -11,7 +11,7 @@ GROUPS = ("age", "gender")
 NONE = "–"
 
 
-def render_faces(summaries: Mapping[str, dict]) -> str:
+def render(summaries: Mapping[str, dict]) -> str:
     """Return the table and its legend; nothing where no method was judged.
 
     Args:

@@ -4,7 +4,7 @@ import base64
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from itertools import groupby
 from pathlib import Path
@@ -12,9 +12,8 @@ from pathlib import Path
 import cv2
 import pandas as pd
 
-from ohlora_lib.judging import JUDGES
+from ohlora_lib.judging.judges.registry import judge_words
 from ohlora_lib.reporting.leaderboard_columns import COLUMNS, Column
-from ohlora_lib.reporting.leaderboard_faces import render_faces
 from ohlora_lib.reporting.theme import BLUE, FAINT, INK, MUTED, QUALITY, RED, number, percent
 
 SHOWN = tuple(column for column in COLUMNS if column.shown)
@@ -84,7 +83,7 @@ def render(
     intervals: Mapping[tuple[str, str], dict[str, tuple[float, float]]],
     evaluation: Path,
     curves: Mapping[str, str | Path],
-    faces: Mapping[str, dict],
+    tables: Sequence[str],
     notes: Mapping[str, str],
     folder: Path,
     note: str = "",
@@ -96,7 +95,7 @@ def render(
         intervals: 95 % intervals of columns, by (method, judge).
         evaluation: folder with {method}/{judge}/ and the pictures in it; missing ones are left out.
         curves: picture of the training, by method.
-        faces: see `leaderboard_faces.render_faces`.
+        tables: HTML of the judges that inform.
         notes: sentences about a method, by method; may be empty.
         folder: where the page will lie; links are relative to it.
         note: a sentence that stands above the table.
@@ -122,7 +121,7 @@ def render(
 {bodies}
 </table></div>
 {_legend(table)}
-{render_faces(faces)}
+{"".join(tables)}
 {cards}
 <script>{_SCRIPT}</script>
 </body>
@@ -160,8 +159,8 @@ def show(value: float, column: Column) -> str:
 def _introduction(count: int, latents: int) -> str:
     return f"""<p>{count} method{"s" * (count != 1)}, each asked to draw faces with given eyes,
 mouth and pose, over {number(latents)} latents. Two judges measure every picture:
-<i>cnn</i> is {JUDGES["cnn"]}, which
-methods are taught by, and <i>segment</i> is {JUDGES["segment"]}, which none of them has seen.
+<i>cnn</i> is {judge_words("cnn")}, which
+methods are taught by, and <i>segment</i> is {judge_words("segment")}, which none of them has seen.
 A method is good when both say so.</p>
 <p class="muted">Ranked by the <b>score</b>: the smallest of the three correlations of requested and
 measured on the grid of 50, averaged over the judges. A method whose share of good pictures falls

@@ -6,7 +6,7 @@ import matplotlib
 import numpy as np
 
 from ohlora_lib.errors import InputError, rebuild
-from ohlora_lib.judging import JUDGES
+from ohlora_lib.judging.judges.registry import judge_words
 from ohlora_lib.reporting.leaderboard_columns import mean_of
 from ohlora_lib.reporting.theme import FAINT, INK, MUTED, headline, number, saved_figure
 from ohlora_lib.scores import CONTROLLED, PROPERTIES
@@ -43,7 +43,7 @@ def plot_leakage(path: str | Path, summary: str | Path, method: str, judge: str)
     mean = number(mean_of(document["levels"].get("leakage_mean")), 2)
     note = (
         "Row: the property whose request rises by one standard deviation. Column: by how many"
-        f" standard deviations each property follows,\nas measured by {JUDGES.get(judge, judge)}"
+        f" standard deviations each property follows,\nas measured by {judge_words(judge)}"
         f"{', and each attribute (its log odds)' if attributes else ''}."
         " Framed cells should be 1, all others 0."
     )

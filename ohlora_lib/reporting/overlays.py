@@ -10,6 +10,7 @@ from ohlora_lib.reporting.sheets import GAP, MARGIN, Sheet, heading_height
 from ohlora_lib.reporting.theme import MUTED, number
 from ohlora_lib.seeds import rng
 from ohlora_lib.store.faces import face_cut
+from ohlora_lib.store.layout import MAP_SIDE
 
 # Class names and their colours, 0-255 RGB; left and right are those of the picture.
 CLASSES = (
@@ -62,7 +63,7 @@ def plot_overlays(
         "Drawn at random. Each triplet: the face cut, its classes, and both laid over each other."
     )
     top = heading_height(note) + _LEGEND
-    side, between = 224, 26
+    side, between = MAP_SIDE, 26
     triplet = 3 * (side + GAP) - GAP
     width = 2 * MARGIN + _COLUMNS * (triplet + between) - between
     rows = -(-len(ids) // _COLUMNS)

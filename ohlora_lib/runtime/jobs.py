@@ -75,10 +75,10 @@ def start_job(log: str | Path, threads: int = 1, gpus: int = 0) -> None:
 def share_training(gpus: int, cores: int) -> None:
     """Run the calling script in several processes; returns in those, or where one is enough.
 
-    This process becomes their launcher, so that whoever ends the job ends the training. Each process
-    has one of the job's cores, and one of its cards where there are any. Where there are none, the
-    number does not depend on the cores at hand: what is trained would depend on it, in its last
-    bits.
+    This process becomes their launcher, so that whoever ends the job ends the training. Each
+    process has one of the job's cores, and one of its cards where there are any. Where there are
+    none, the number does not depend on the cores at hand: what is trained would depend on it, in
+    its last bits.
 
     Args:
         gpus: processes that train one network together, see `training.distributed`; a divisor of it

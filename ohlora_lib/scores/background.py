@@ -3,7 +3,8 @@
 import numpy as np
 
 from ohlora_lib.scores.brightness import histograms, trim
-from ohlora_lib.scores.regions import BACKGROUND, SIDE, check_batch, window
+from ohlora_lib.scores.regions import BACKGROUND, check_batch, window
+from ohlora_lib.store.layout import MAP_SIDE
 
 
 def background_histograms(
@@ -14,7 +15,7 @@ def background_histograms(
     A single background pixel is kept as it is, since trimming would leave nothing of it.
     """
     check_batch(class_maps, images)
-    mask = window(class_maps, BACKGROUND, rows, (0, SIDE))
+    mask = window(class_maps, BACKGROUND, rows, (0, MAP_SIDE))
     counts = histograms(images[:, slice(*rows)], mask)
     single = counts.sum(axis=1, keepdims=True) == 1
     return np.where(single, counts, trim(counts, trimmed))

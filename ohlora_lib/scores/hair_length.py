@@ -8,7 +8,8 @@ for each half of it (columns 0-111, 112-223), max(hair pixels - 10, 0) / 2. With
 
 import numpy as np
 
-from ohlora_lib.scores.regions import HAIR, SIDE, check_batch, window
+from ohlora_lib.scores.regions import HAIR, check_batch, window
+from ohlora_lib.store.layout import MAP_SIDE
 
 
 def v1(class_maps: np.ndarray, images: np.ndarray | None = None) -> np.ndarray:
@@ -24,7 +25,7 @@ def v1(class_maps: np.ndarray, images: np.ndarray | None = None) -> np.ndarray:
     check_batch(class_maps)
     hair = class_maps == HAIR
     present = hair.any(axis=2)
-    lowest = SIDE - 1 - present[:, ::-1].argmax(axis=1)
+    lowest = MAP_SIDE - 1 - present[:, ::-1].argmax(axis=1)
     # The last row is empty unless it is the lowest one, so that no case distinction is needed.
     return np.where(present.any(axis=1), lowest + hair[:, -1].sum(axis=1) / 2, np.nan)
 
@@ -50,9 +51,9 @@ def v2(
         float64 [N], 0 to 260, never NaN.
     """
     check_batch(class_maps)
-    hair = window(class_maps, HAIR, (first_row, SIDE), (0, SIDE))
+    hair = window(class_maps, HAIR, (first_row, MAP_SIDE), (0, MAP_SIDE))
     per_row = np.add.reduce(hair.view(np.uint8), axis=2, dtype=np.uint8)  # at most 224: no overflow
     enough = per_row >= row_pixels
-    halves = hair[:, -1].reshape(-1, 2, SIDE // 2).sum(axis=2)
+    halves = hair[:, -1].reshape(-1, 2, MAP_SIDE // 2).sum(axis=2)
     extra = np.maximum(halves - edge_pixels, 0).sum(axis=1) / 2
     return enough.sum(axis=1) + np.where(enough[:, -1], extra, 0.0)

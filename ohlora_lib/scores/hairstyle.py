@@ -15,7 +15,8 @@ Known and kept:
 import numpy as np
 
 from ohlora_lib.scores.brightness import channel_sum
-from ohlora_lib.scores.regions import HAIR, SIDE, check_batch
+from ohlora_lib.scores.regions import HAIR, check_batch
+from ohlora_lib.store.layout import MAP_SIDE
 
 BLOCK = 4  # side of a block, pixels
 STEP = 8  # distance between blocks, pixels
@@ -59,10 +60,11 @@ def v2(
 def _counted(hair: np.ndarray) -> np.ndarray:
     """Return which anchors count: hair bool [112, 224] (rows from the first) -> [101, 205]."""
     corner = BLOCK - 1
-    wrapped = np.hstack((hair[:, -SIDE // 2 :], hair))  # columns -112 ... 223, for the left block
+    # columns -112 ... 223, for the left block
+    wrapped = np.hstack((hair[:, -MAP_SIDE // 2 :], hair))
 
     def shifted(down: int, right: int) -> np.ndarray:
-        column = SIDE // 2 + FIRST_COLUMN + right
+        column = MAP_SIDE // 2 + FIRST_COLUMN + right
         return wrapped[
             down : down + LAST_ROW - FIRST_ROW + 1,
             column : column + LAST_COLUMN - FIRST_COLUMN + 1,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-SIDE = 224  # all published geometry is in pixels of a 224 x 224 class map
+from ohlora_lib.store.layout import MAP_SIDE
 
 BACKGROUND = 0
 EYE_LEFT = 4  # at the left of the picture
@@ -15,7 +15,7 @@ HAIR = 10
 
 # Half-open columns in which each eye is looked for: a stray label across the face is ignored.
 EYE_COLUMNS_LEFT = (0, 168)
-EYE_COLUMNS_RIGHT = (56, 224)
+EYE_COLUMNS_RIGHT = (56, MAP_SIDE)
 
 
 def check_batch(class_maps: np.ndarray, images: np.ndarray | None = None) -> None:
@@ -25,10 +25,10 @@ def check_batch(class_maps: np.ndarray, images: np.ndarray | None = None) -> Non
         class_maps: uint8 [N, 224, 224].
         images: uint8 [N, 224, 224, 3]; None for a score that does not read colours.
     """
-    shape = (len(class_maps), SIDE, SIDE)
+    shape = (len(class_maps), MAP_SIDE, MAP_SIDE)
     if class_maps.shape != shape or class_maps.dtype != np.uint8:
         found = f"{class_maps.dtype} {class_maps.shape}"
-        raise ValueError(f"class_maps must be uint8 [N, {SIDE}, {SIDE}], got {found}")
+        raise ValueError(f"class_maps must be uint8 [N, {MAP_SIDE}, {MAP_SIDE}], got {found}")
     if images is not None and (images.shape != (*shape, 3) or images.dtype != np.uint8):
         raise ValueError(f"images must be uint8 {(*shape, 3)}, got {images.dtype} {images.shape}")
 

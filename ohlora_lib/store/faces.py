@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-SIDE = 224  # px, as the class maps
+from ohlora_lib.store.layout import MAP_SIDE
 
 
 def face_cut(images: np.ndarray, cuts: np.ndarray) -> np.ndarray:
@@ -19,16 +19,16 @@ def face_cut(images: np.ndarray, cuts: np.ndarray) -> np.ndarray:
     Returns:
         uint8 [N, 224, 224, 3], in the coordinates of the class maps.
     """
-    out = np.empty((len(images), SIDE, SIDE, 3), np.uint8)
+    out = np.empty((len(images), MAP_SIDE, MAP_SIDE, 3), np.uint8)
     for index, (image, (x0, y0, x1, y1)) in enumerate(zip(images, cuts.astype(int), strict=True)):
         cut = Image.fromarray(image[y0:y1, x0:x1])
-        out[index] = cut.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+        out[index] = cut.resize((MAP_SIDE, MAP_SIDE), Image.Resampling.BICUBIC)
     return out
 
 
 def whole_picture(images: np.ndarray) -> np.ndarray:
     """Resize whole pictures (bilinear), as algorithm v1 sees them; uint8 [N, 224, 224, 3]."""
-    out = np.empty((len(images), SIDE, SIDE, 3), np.uint8)
+    out = np.empty((len(images), MAP_SIDE, MAP_SIDE, 3), np.uint8)
     for index, image in enumerate(images):
-        cv2.resize(image, (SIDE, SIDE), out[index], interpolation=cv2.INTER_LINEAR)
+        cv2.resize(image, (MAP_SIDE, MAP_SIDE), out[index], interpolation=cv2.INTER_LINEAR)
     return out

@@ -6,6 +6,7 @@ The workflow asks for these whenever it starts, so nothing here loads pyarrow or
 from pathlib import Path
 
 CHUNK = 256  # samples drawn, written and held at once
+MAP_SIDE = 224  # px, of class maps and face cuts; all published geometry is in these pixels
 
 
 def shard_bounds(count: int, shards: int) -> list[tuple[int, int]]:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ohlora_lib.errors import InputError
-from ohlora_lib.networks import misfit, network_class, save_network
+from ohlora_lib.networks.files import misfit, network_class, save_network
 from ohlora_lib.weights.entries import Part
 from ohlora_lib.weights.fetch import check
 from ohlora_lib.weights.files import sha256_of

@@ -5,20 +5,23 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ohlora_lib.networks import load_network
+from ohlora_lib.networks.files import load_network
 from ohlora_lib.networks.property_cnn import OUTPUTS, PropertyCNN, predict
 from ohlora_lib.seeds import derive_seed
 
 
 class CnnJudge:
-    """The property CNN.
+    """The property CNN; see `judging.measure.Judge`.
 
     Args:
         network: the trained network.
         device: torch device name.
-        dropout_seed: with it, dropout stays on, as in the published evaluations (spec 0.4), and a
+        dropout_seed: with it, dropout stays on, as in the published evaluations, and a
             score depends on the pictures scored before; None for eval mode.
     """
+
+    columns = OUTPUTS
+    grid = None
 
     def __init__(
         self, network: PropertyCNN, device: str = "cpu", dropout_seed: int | None = None
@@ -28,7 +31,7 @@ class CnnJudge:
         self.calls = 0
 
     def score(self, images: np.ndarray) -> np.ndarray:
-        """See `judges.Judge`; never NaN."""
+        """Measure pictures; never NaN."""
         with torch.random.fork_rng(enabled=self.dropout_seed is not None):
             if self.dropout_seed is not None:
                 torch.manual_seed(derive_seed(self.dropout_seed, "dropout", self.calls))

@@ -34,6 +34,8 @@ SCORES = {
 class SegmentJudge:
     """Segmentation, algorithm v2, and the mean and standard deviation of the population.
 
+    See `judging.measure.Judge`.
+
     Args:
         segmenter: finds the faces.
         statistics: per property `mean` and `std` of the population's raw scores.
@@ -43,6 +45,9 @@ class SegmentJudge:
     Raises:
         InputError: a property is not in the statistics, or does not vary.
     """
+
+    columns = tuple(SCORES)
+    grid = None
 
     def __init__(
         self,
@@ -59,7 +64,7 @@ class SegmentJudge:
         self.source = source
 
     def score(self, images: np.ndarray) -> np.ndarray:
-        """See `judges.Judge`; NaN where no face is found."""
+        """Measure pictures; NaN where no face is found."""
         raw = raw_scores(images, self.segmenter, self.functions)
         columns = [
             normalize(values, *scale, name=f"{name} of {self.source}")

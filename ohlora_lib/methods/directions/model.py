@@ -13,7 +13,7 @@ from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
 from ohlora_lib.generators.synthesis import Synthesizer
 from ohlora_lib.methods.origin import check_origin
 from ohlora_lib.methods.sampling import map_latents
-from ohlora_lib.networks import load_network
+from ohlora_lib.networks.files import load_network
 from ohlora_lib.networks.property_cnn import PropertyCNN, predict
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.store.checkpoints import read_checkpoint, save_checkpoint

@@ -10,15 +10,11 @@ import pandas as pd
 
 from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
 from ohlora_lib.generators.synthesis import Synthesizer
+from ohlora_lib.methods.directions.calibration import PROBED, measured_slopes, rescaled
 from ohlora_lib.methods.directions.closed_form import fit_linear, moments
-from ohlora_lib.methods.directions.fit import (
-    PROBED,
-    Reader,
-    linear_directions,
-    measured_slopes,
-    rescaled,
-)
 from ohlora_lib.methods.directions.model import DirectionModel
+from ohlora_lib.methods.directions.reader import Reader
+from ohlora_lib.methods.directions.ways.linear import linear_directions
 from ohlora_lib.methods.sampling import random_latents
 from ohlora_lib.methods.vectorfind.groups import VERSIONS, group_codes
 from ohlora_lib.methods.vectorfind.model import (
@@ -28,7 +24,7 @@ from ohlora_lib.methods.vectorfind.model import (
     step_lengths,
 )
 from ohlora_lib.methods.vectorfind.search import find_vectors
-from ohlora_lib.networks import load_network
+from ohlora_lib.networks.files import load_network
 from ohlora_lib.networks.property_cnn import predict
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.seeds import derive_seed, rng

@@ -25,8 +25,8 @@ from ohlora_lib.methods.finetune.objective import (
     other_optimizer,
 )
 from ohlora_lib.methods.finetune.options import FinetuneOptions
-from ohlora_lib.networks import save_network
 from ohlora_lib.networks.crop_discriminator import BRANCHES, CropDiscriminator
+from ohlora_lib.networks.files import save_network
 from ohlora_lib.store.pixels import to_float
 
 
@@ -171,6 +171,9 @@ class AdversarialObjective:
 
     def _latents(self, count: int) -> Tensor:
         return torch.randn(count, self.generator.z_dim).to(self.material.device)
+
+
+OBJECTIVE = AdversarialObjective
 
 
 def _discriminator(material: Material, options: FinetuneOptions) -> nn.Module:

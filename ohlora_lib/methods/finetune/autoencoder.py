@@ -23,7 +23,7 @@ from ohlora_lib.methods.finetune.objective import (
     other_optimizer,
 )
 from ohlora_lib.methods.finetune.options import FinetuneOptions
-from ohlora_lib.networks import save_network
+from ohlora_lib.networks.files import save_network
 from ohlora_lib.networks.score_encoder import ScoreEncoder
 from ohlora_lib.store.pixels import to_float
 from ohlora_lib.store.tables import write_table
@@ -124,3 +124,6 @@ def encode(encoder: ScoreEncoder, faces: Faces, device: str, batch: int = 64) ->
         parts.append([x.cpu().numpy() for x in found])
     mu, log_variance = (np.concatenate(x) for x in zip(*parts, strict=True))
     return pd.DataFrame({"id": faces.ids, "mu": list(mu), "log_variance": list(log_variance)})
+
+
+OBJECTIVE = AutoencoderObjective

@@ -8,7 +8,7 @@ import torch
 from ohlora_lib.errors import InputError
 from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
 from ohlora_lib.generators.synthesis import Synthesizer, mixed_styles, mixing_cut
-from ohlora_lib.networks import load_network
+from ohlora_lib.networks.files import load_network
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.seeds import rng
 from ohlora_lib.store.checkpoints import read_checkpoint

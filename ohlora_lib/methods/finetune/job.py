@@ -18,8 +18,8 @@ from ohlora_lib.methods.finetune.faces import read_faces
 from ohlora_lib.methods.finetune.loop import Diverged, Trained, train_finetune
 from ohlora_lib.methods.finetune.objective import Material, Objective
 from ohlora_lib.methods.finetune.options import FinetuneOptions, check_processes
-from ohlora_lib.networks import load_network, save_network
 from ohlora_lib.networks.attribute_cnn import AttributeCNN
+from ohlora_lib.networks.files import load_network, save_network
 from ohlora_lib.networks.property_cnn import PropertyCNN
 from ohlora_lib.seeds import derive_seed
 from ohlora_lib.store.checkpoints import read_checkpoint
@@ -28,13 +28,6 @@ from ohlora_lib.training.distributed import Ranks
 from ohlora_lib.training.state import locked
 
 RESCUED = "last_good"  # folder beside the state, for what a training had learnt when it diverged
-
-# Imported only when needed, so that a job's code digest covers its own objective and no other.
-OBJECTIVES = {
-    "adversarial": "AdversarialObjective",
-    "scores": "ScoreObjective",
-    "autoencoder": "AutoencoderObjective",
-}
 
 
 def finetune(
@@ -162,6 +155,9 @@ def _stream(seed: int, name: str) -> int:
 
 
 def make_objective(material: Material, options: FinetuneOptions, seed: int) -> Objective:
-    """Return the loss that the options name, ready to train."""
+    """Return the loss that the options name, ready to train.
+
+    Its module is imported only when needed, so that a job's code digest covers no other objective.
+    """
     module = importlib.import_module(f"{__package__}.{options.objective}")
-    return getattr(module, OBJECTIVES[options.objective])(material, options, seed)
+    return module.OBJECTIVE(material, options, seed)

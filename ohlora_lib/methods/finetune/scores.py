@@ -78,3 +78,6 @@ class ScoreObjective:
             return z, label
         share = self.options.curriculum ** (step // GROUP)
         return share * self.fixed[0] + (1 - share) * z, share * self.fixed[1] + (1 - share) * label
+
+
+OBJECTIVE = ScoreObjective

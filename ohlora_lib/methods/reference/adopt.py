@@ -13,7 +13,7 @@ from ohlora_lib.methods.finetune.versions import version_options
 from ohlora_lib.methods.vectorfind.groups import VERSIONS
 from ohlora_lib.methods.vectorfind.model import calibrate, open_model
 from ohlora_lib.methods.vectorfind.vectors import load_vectors, save_vectors
-from ohlora_lib.networks import load_network, save_network
+from ohlora_lib.networks.files import load_network, save_network
 from ohlora_lib.networks.score_encoder import ScoreEncoder
 from ohlora_lib.store.checkpoints import read_checkpoint
 from ohlora_lib.store.tables import write_table

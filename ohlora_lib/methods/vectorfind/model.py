@@ -14,7 +14,7 @@ from ohlora_lib.generators.synthesis import Synthesizer
 from ohlora_lib.methods.origin import check_origin
 from ohlora_lib.methods.vectorfind.groups import VERSIONS, VectorOptions, group_codes, group_name
 from ohlora_lib.methods.vectorfind.vectors import Vectors, load_vectors
-from ohlora_lib.networks import load_network
+from ohlora_lib.networks.files import load_network
 from ohlora_lib.networks.property_cnn import PropertyCNN, predict
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.seeds import rng

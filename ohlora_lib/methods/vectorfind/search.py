@@ -27,7 +27,7 @@ from ohlora_lib.methods.vectorfind.groups import (
 )
 from ohlora_lib.methods.vectorfind.model import LEAST_SLOPE, VectorModel, calibrate
 from ohlora_lib.methods.vectorfind.vectors import Vectors, save_vectors
-from ohlora_lib.networks import load_network
+from ohlora_lib.networks.files import load_network
 from ohlora_lib.networks.property_cnn import PropertyCNN, predict
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.seeds import derive_seed, rng

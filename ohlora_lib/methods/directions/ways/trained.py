@@ -1,12 +1,13 @@
 """Directions trained through the frozen generator and its readers.
 
 After GANalyze (Goetschalckx et al. 2019) and "Enjoy Your Editing" (Zhuang et al. 2021): the picture
-of a moved face shall score what was asked for, and everything else that is read shall stay.
+of a moved face shall have the requested scores, and everything else that is read shall stay.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,24 +15,36 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
+from ohlora_lib.methods.directions.given import Given
 from ohlora_lib.methods.directions.model import Directions
+from ohlora_lib.methods.directions.options import TrainingOptions
 from ohlora_lib.networks.attribute_cnn import AttributeCNN
 from ohlora_lib.networks.property_cnn import PropertyCNN
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.seeds import derive_seed, rng
 from ohlora_lib.training.state import TrainingState, locked, tensors_digest
 
+ROUNDS = 1
+RESCALED = True
 
-@dataclass(frozen=True)
-class TrainingOptions:
-    """How directions are trained."""
 
-    steps: int = 200
-    batch: int = 16  # faces a step
-    lr: float = 0.02  # Adam; in units of the mean size of the starting steps' entries
-    reach: float = 2.2  # score units; requests are uniform within +- this
-    others: float = 0.5  # weight of what shall not change, in score units (log odds by their SD)
-    content: float = 0.02  # weight of the squared Mahalanobis norm per unit
+def fit(given: Given) -> tuple[Directions, dict[str, Any], dict[str, Any]]:
+    """Train the steps that it starts with; see `given.Way.fit`."""
+    options = TrainingOptions(**given.options)
+    directions = train_directions(
+        given.network,
+        given.reader.network,
+        given.reader.classifiers,
+        given.start,
+        given.faces,
+        given.spread,
+        options,
+        derive_seed(given.seed, "directions", "trained"),
+        given.state,
+        given.device,
+        given.code,
+    )
+    return directions, {"training": vars(options)}, {"training": vars(options)}
 
 
 def train_directions(

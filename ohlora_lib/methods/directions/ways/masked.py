@@ -1,4 +1,4 @@
-"""Which layers a direction belongs to: strengths per layer that give the target and nothing else.
+"""The same steps, weighted per layer so that the target moves and little else changes.
 
 After HiGAN's re-scoring (Yang et al. 2021, "Semantic Hierarchy Emerges in Deep Generative
 Representations for Scene Synthesis"), extended to leakage: instead of picking layers by the change
@@ -6,13 +6,30 @@ of the target alone, strengths are fitted to the changes of everything that is r
 """
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from scipy.optimize import nnls
 
 from ohlora_lib.generators.synthesis import Synthesizer
+from ohlora_lib.methods.directions.given import Given
+from ohlora_lib.methods.directions.model import Directions
+from ohlora_lib.scores import CONTROLLED
 
+ROUNDS = 1
+RESCALED = True
 PROBE = 1.0  # score units that a layer is stepped by
+
+
+def fit(given: Given) -> tuple[Directions, dict[str, Any], dict[str, Any]]:
+    """Weight the steps that it starts with; see `given.Way.fit`."""
+    start = given.start
+    effects = layer_effects(given.synthesizer, start.steps[0], given.probes, given.reader)
+    strengths = layer_strengths(effects, given.reader.own, given.spread)
+    masks = strengths.T.astype(np.float32)
+    directions = replace(start, steps=start.steps * masks[:, :, None], masks=masks)
+    return directions, {"strengths": dict(zip(CONTROLLED, strengths.tolist(), strict=True))}, {}
 
 
 def layer_effects(
@@ -51,7 +68,7 @@ def layer_effects(
 def layer_strengths(
     effects: np.ndarray, own: list[int], spread: np.ndarray, ridge: float = 0.02
 ) -> np.ndarray:
-    """Fit strengths per layer, 0 or more, so that the target moves by one unit and the rest rests.
+    """Fit strengths per layer, 0 or more, so that only the target moves, by one unit.
 
     Args:
         effects: [3, L, k], see `layer_effects`.

@@ -1,0 +1,1 @@
+"""The ways to fit directions, a file each; `directions.method` lists them."""

@@ -1,0 +1,22 @@
+"""The objectives of fine-tunes, a line each; torch-free, as rules read what each one writes."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ObjectiveEntry:
+    """What the workflow knows of an objective, a module of this folder with a class `OBJECTIVE`."""
+
+    outputs: tuple[str, ...] = ()  # files beside the generator, see `store.results.FILES`
+    others_wait: bool = False  # whether other trainings start from what it makes
+    note: str = ""  # for the leaderboard's page
+
+
+OBJECTIVES = {
+    "adversarial": ObjectiveEntry(outputs=("discriminator",), others_wait=True),
+    "scores": ObjectiveEntry(),
+    "autoencoder": ObjectiveEntry(
+        outputs=("encoder", "posterior"),
+        note="Its latents are those of faces, as its encoder tells them, not random ones.",
+    ),
+}
