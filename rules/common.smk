@@ -10,6 +10,7 @@ sys.path.insert(0, workflow.basedir)
 
 from ohlora_lib.configuration import validate_config
 from ohlora_lib.errors import InputError
+from ohlora_lib.generators.registry import family_modules
 from ohlora_lib.methods.registry import method_problems
 from ohlora_lib.networks.segmenters import SEGMENTERS, segmenter_files
 from ohlora_lib.populations import recipes
@@ -184,6 +185,7 @@ SEGMENTS = results.shards("{population}", "segment_shard", config["shards"])
 
 # What library modules load by name, as the configuration has it: part of the code of their users.
 LOADED_BY_NAME = {
+    "ohlora_lib.generators.base": family_modules(config["domain"]["generator_family"]),
     "ohlora_lib.networks.segmentation": [SEGMENTERS[config["domain"]["segmenter"]["kind"]].module],
 }
 

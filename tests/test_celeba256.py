@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from project import ROOT, copy_project, environment
-from test_environments import gpu_rules
+from test_environments import gpu_rules, rules
 
 pytestmark = pytest.mark.slow
 
@@ -55,9 +55,7 @@ def test_the_profile_names_rules_and_says_what_the_default_one_says():
         yaml.safe_load((ROOT / f"profiles/{name}/config.yaml").read_text())
         for name in ("default", "gpu")
     )
-    rules = "".join(path.read_text() for path in (ROOT / "rules").glob("*.smk"))
-    named = re.findall(r"^(?:use )?rule .*?(\w+)(?: with)?:|f\"(\w+)\{part\}\"", rules, re.M)
-    assert set(gpu["set-resources"]) <= {name for pair in named for name in pair}
+    assert set(gpu["set-resources"]) <= set(rules())
     cards = gpu_rules() - {
         "annotate_images",
         "pretrain_paired",

@@ -7,11 +7,12 @@ import pytest
 from ohlora_lib.errors import InputError
 from ohlora_lib.runtime import digest
 from ohlora_lib.runtime.digest import (
-    code_digest,
     import_closure,
     keep_parsed,
     load_parsed,
-    source_digest,
+    script_closure,
+    script_digest,
+    script_modules,
 )
 
 FILES = {
@@ -38,7 +39,16 @@ def package(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    """A script that imports nothing of ours; `modules` says what it loads."""
+    path = tmp_path / "script.py"
+    path.write_text("print(1)\n")
+    return path
+
+
 def edit(root: Path, name: str, text: str) -> None:
+    (root / name).parent.mkdir(exist_ok=True)
     (root / name).write_text(text)
     digest._facts.cache_clear()
 
@@ -88,28 +98,46 @@ def test_circular_imports_end(package):
         ),
     ],
 )
-def test_digest_changes_with_the_code_only(package, name, text, changed):
+def test_digest_changes_with_the_code_only(package, script, name, text, changed):
     modules = {"eyes": "pkg.scores.eyes", "mouth": "pkg.scores.mouth", "page": "pkg.reporting.page"}
-    before = {key: code_digest(module, root=package) for key, module in modules.items()}
+    before = {key: script_digest(script, [module], package) for key, module in modules.items()}
     edit(package, name, text)
-    after = {key: code_digest(module, root=package) for key, module in modules.items()}
+    after = {key: script_digest(script, [module], package) for key, module in modules.items()}
     assert {key for key in modules if before[key] != after[key]} == changed
 
 
-def test_the_digest_of_a_file_changes_with_its_code_only(package):
-    file = package / "scores/eyes.py"
-    before = source_digest(file)
-    file.write_text('"""Eyes."""\n# so\n' + FILES["scores/eyes.py"])
-    edit(package, "store/tables.py", "y = 2\n")
-    assert source_digest(file) == before
-    file.write_text(FILES["scores/eyes.py"] + "x = 1\n")
-    assert source_digest(file) != before
-    file.write_text("def (\n")
-    with pytest.raises(InputError, match=r"eyes\.py, line 1"):
-        source_digest(file)
+def test_the_digest_changes_with_the_code_of_the_script(package, script):
+    before = script_digest(script, ["pkg.scores.eyes"], package)
+    script.write_text('"""Print."""\n# so\nprint(1)\n')
+    assert script_digest(script, ["pkg.scores.eyes"], package) == before
+    script.write_text("print(2)\n")
+    assert script_digest(script, ["pkg.scores.eyes"], package) != before
+    script.write_text("def (\n")
+    with pytest.raises(InputError, match=r"script\.py, line 1"):
+        script_digest(script, [], package)
 
 
-def test_what_was_parsed_is_kept_and_found_by_content(package, tmp_path, monkeypatch):
+def test_a_script_says_itself_what_it_runs(package, script):
+    edit(package, "runtime/__init__.py", "")
+    edit(package, "runtime/jobs.py", "import pkg.scores.eyes\n")
+    script.write_text(
+        "from pkg.runtime.jobs import start_job\n"
+        "start_job()\n"
+        "from pkg.scores.mouth import f\n"
+        "import json, pkg.store.tables\n"
+    )
+    # how a job starts changes no result
+    assert script_modules(script, package) == ["pkg.scores.mouth", "pkg.store.tables"]
+    closure = script_closure(script, (), package)
+    assert "pkg.scores.common" in closure and "pkg.errors" in closure
+    assert "pkg.scores.eyes" not in closure
+    assert "pkg.scores.eyes" in script_closure(script, ["pkg.scores.eyes"], package)
+    script.write_text("\nfrom pkg.scores.nose import f\n")
+    with pytest.raises(InputError, match=r"script\.py, line 2: there is no library module"):
+        script_digest(script, [], package)
+
+
+def test_what_was_parsed_is_kept_and_found_by_content(package, script, tmp_path, monkeypatch):
     def forget() -> None:
         for memory in (digest._known, digest._used):
             memory.clear()
@@ -118,39 +146,37 @@ def test_what_was_parsed_is_kept_and_found_by_content(package, tmp_path, monkeyp
     forget()
     cache = tmp_path / "parsed.json"
     load_parsed(cache)  # not there yet
-    before = code_digest("pkg.reporting.page", root=package)
+    before = script_digest(script, ["pkg.reporting.page"], package)
     keep_parsed(cache)
     forget()
     with monkeypatch.context() as patch:
         patch.setattr(digest.ast, "parse", lambda *_: pytest.fail("parsed again"))
         load_parsed(cache)
-        assert code_digest("pkg.reporting.page", root=package) == before
+        assert script_digest(script, ["pkg.reporting.page"], package) == before
         written = cache.stat().st_mtime_ns
         keep_parsed(cache)
         assert cache.stat().st_mtime_ns == written
     forget()
     load_parsed(cache)
     edit(package, "scores/common.py", "LIMIT = 4\n")
-    assert code_digest("pkg.reporting.page", root=package) != before
+    assert script_digest(script, ["pkg.reporting.page"], package) != before
     forget()
     cache.write_text("[")
     load_parsed(cache)
     assert digest._known == {}
 
 
-def test_several_modules_in_any_order(package):
-    both = code_digest("pkg.scores.eyes", "pkg.scores.mouth", root=package)
-    assert both == code_digest("pkg.scores.mouth", "pkg.scores.eyes", root=package)
-    assert both != code_digest("pkg.scores.eyes", root=package)
+def test_several_modules_in_any_order(package, script):
+    both = script_digest(script, ["pkg.scores.eyes", "pkg.scores.mouth"], package)
+    assert both == script_digest(script, ["pkg.scores.mouth", "pkg.scores.eyes"], package)
+    assert both != script_digest(script, ["pkg.scores.eyes"], package)
     assert len(both) == 12
 
 
 def test_errors(package):
-    with pytest.raises(ValueError, match="at least one"):
-        code_digest(root=package)
     for name in ("pkg.scores.nose", "json", "pkg.scores.eyes.f"):
         with pytest.raises(InputError, match=f"no library module {name}"):
-            code_digest(name, root=package)
+            import_closure(name, package)
     edit(package, "scores/common.py", "\nfrom pkg.nowhere import x\n")
     with pytest.raises(
         InputError, match=r"common\.py, line 2: there is no library module pkg\.nowhere"
@@ -164,6 +190,7 @@ def test_errors(package):
 def test_own_package():
     assert import_closure("ohlora_lib.runtime.digest") == [
         "ohlora_lib",
-        "ohlora_lib.runtime.digest",
         "ohlora_lib.errors",
+        "ohlora_lib.runtime",
+        "ohlora_lib.runtime.digest",
     ]

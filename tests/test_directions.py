@@ -18,8 +18,7 @@ from sklearn.covariance import ledoit_wolf
 from ohlora_lib.errors import InputError
 from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
 from ohlora_lib.generators.synthesis import Synthesizer
-from ohlora_lib.methods.directions import fit
-from ohlora_lib.methods.directions import gradient as trained
+from ohlora_lib.methods.directions import given as directions_given
 from ohlora_lib.methods.directions.calibration import measured_slopes
 from ohlora_lib.methods.directions.closed_form import Moments, fit_linear, moments
 from ohlora_lib.methods.directions.fit import fit_directions
@@ -34,6 +33,7 @@ from ohlora_lib.methods.directions.model import (
 )
 from ohlora_lib.methods.directions.options import TrainingOptions
 from ohlora_lib.methods.directions.reader import Reader
+from ohlora_lib.methods.directions.ways import trained
 from ohlora_lib.methods.directions.ways.masked import layer_effects, layer_strengths
 from ohlora_lib.methods.directions.ways.trained import train_directions
 from ohlora_lib.methods.finetune.conditional import ConditionalModel
@@ -263,7 +263,7 @@ def generator() -> StyleGANGenerator:
 @pytest.fixture(scope="module", autouse=True)
 def fewer_probes() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fit, "PROBED", 12)
+        patch.setattr(directions_given, "PROBED", 12)
         yield
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ohlora_lib.methods.finetune.objectives import OBJECTIVES
 from ohlora_lib.runtime.digest import import_closure
 
 ROOT = Path(__file__).parents[1]
@@ -60,8 +61,11 @@ def rules() -> dict[str, str]:
     for path in [ROOT / "Snakefile", *sorted((ROOT / "rules").glob("*.smk"))]:
         for block in re.split(r"\n(?= *(?:use )?rule[ :])", path.read_text())[1:]:
             parent, name = re.match(r" *(?:use rule (\w+) as|rule) ?(\w*)", block).groups()
-            name = name or re.search(r'f"(\w+)\{part\}"', block)[1]
-            found[name] = block if parent is None else found[parent]
+            pattern = name or re.search(r'f"(\w+)\{(?:part|objective)\}"', block)[1]
+            names = [pattern]
+            if pattern == "finetune_":
+                names = [f"finetune_{objective}" for objective in OBJECTIVES]
+            found |= dict.fromkeys(names, block if parent is None else found[parent])
     return {name: block for name, block in found.items() if "script:" in block}
 
 
@@ -91,8 +95,7 @@ def imported(text: str) -> Iterator[str]:
 
 def packages_of(block: str) -> set[str]:
     """Return the packages that the code of a rule imports, also through other modules of ours."""
-    named = re.findall(r'"(ohlora_lib[\w.]*)"', block)  # in code_digest: loaded by name
-    named += [name for name in imported(script_of(block)) if name.startswith("ohlora_lib")]
+    named = [name for name in imported(script_of(block)) if name.startswith("ohlora_lib")]
     texts = [script_of(block)]
     for module in set().union(*map(import_closure, named)):
         path = ROOT.joinpath(*module.split("."))

@@ -4,10 +4,9 @@ from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads)
 
-from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
 from ohlora_lib.methods.sampling import random_label_generator
-from ohlora_lib.networks.files import load_network, save_network
+from ohlora_lib.networks.files import load_generator, save_network
 
-generator = load_network(snakemake.input.generator, StyleGANGenerator.kind)
+generator = load_generator(snakemake.input.generator)
 randomised = random_label_generator(generator, snakemake.params.numbers, snakemake.params.seed)
 save_network(snakemake.output.generator, randomised, {"seed": snakemake.params.seed})

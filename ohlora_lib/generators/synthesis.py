@@ -5,48 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
-from ohlora_lib.generators.stylegan1.layers import (
-    EPSILON,
-    SLOPE,
-    channels_last_on_cpu,
-)
+from ohlora_lib.generators.base import Generator
 from ohlora_lib.store.pixels import to_uint8
-
-
-class _FoldedLayer:
-    """One synthesis layer with all that does not depend on w computed beforehand."""
-
-    def __init__(self, layer: torch.nn.Module) -> None:
-        self.upsample = getattr(layer, "upsample", False)
-        self.blur = layer.blur if self.upsample else None
-        self.const = getattr(layer, "const", None)
-        self.weight = None
-        if self.const is None:
-            self.weight = layer.run_time_weight().contiguous()
-        bias = layer.bias[:, None, None]
-        noise = layer.apply_noise
-        self.offset = channels_last_on_cpu(noise.noise * noise.weight[:, None, None] + bias)
-        self.style_weight = layer.style.weight * layer.style.weight_scale
-        self.style_bias = layer.style.bias
-
-    def __call__(self, x: Tensor | None, w: Tensor) -> Tensor:
-        """Map [N, in, h, w] (nothing for the first layer) to [N, out, H, W] under w [N, w_dim]."""
-        if self.const is not None:
-            x = channels_last_on_cpu(self.const.repeat(len(w), 1, 1, 1))
-        elif self.upsample:
-            x = self.blur(F.conv_transpose2d(x, self.weight, stride=2, padding=1))
-        else:
-            x = F.conv2d(x, self.weight, padding=1)
-        x = F.leaky_relu_(x.add_(self.offset), SLOPE)
-        pixels = x.shape[2] * x.shape[3]
-        x = x.sub_(x.sum(dim=(2, 3), keepdim=True) / pixels)
-        variance = x.square().sum(dim=(2, 3), keepdim=True) / pixels
-        style = F.linear(w, self.style_weight, self.style_bias)
-        scale, shift = style[:, :, None, None].chunk(2, dim=1)
-        return torch.addcmul(shift, x, torch.rsqrt(variance + EPSILON) * (scale + 1))
 
 
 class Synthesizer:
@@ -65,7 +26,7 @@ class Synthesizer:
 
     def __init__(
         self,
-        generator: StyleGANGenerator,
+        generator: Generator,
         batch_size: int = 16,
         device: str | torch.device = "cpu",
     ) -> None:
@@ -73,16 +34,10 @@ class Synthesizer:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
         self.batch_size = batch_size
         self.device = torch.device(device)
-        copy = StyleGANGenerator(**generator.config())
+        copy = type(generator)(**generator.config())
         copy.load_state_dict(generator.state_dict())
         self.generator = copy.eval().requires_grad_(False).to(self.device)
-        synthesis = self.generator.synthesis
-        with torch.inference_mode():
-            self.layers = [
-                _FoldedLayer(synthesis.get_submodule(f"layer{i}"))
-                for i in range(self.generator.num_layers)
-            ]
-        self.to_rgb = synthesis.get_submodule(f"output{synthesis.log2 - 2}")
+        self.draw = self.generator.drawing()
 
     def _batches(
         self, *arrays: np.ndarray | Tensor | None
@@ -101,13 +56,6 @@ class Synthesizer:
                 padding = part[-1:].expand(self.batch_size - count, *part.shape[1:])
                 batch.append(torch.cat([part, padding]).to(self.device))
             yield count, batch
-
-    def _draw(self, wp: Tensor) -> Tensor:
-        """Return [N, 3, R, R] of wp [N, num_layers, w_dim]."""
-        x = None
-        for i, layer in enumerate(self.layers):
-            x = layer(x, wp[:, i])
-        return self.to_rgb(x)
 
     @torch.inference_mode()
     def map(self, z: np.ndarray | Tensor, label: np.ndarray | Tensor | None = None) -> np.ndarray:
@@ -164,7 +112,7 @@ class Synthesizer:
         start = 0
         for count, (batch,) in self._batches(w):
             wp = self.generator.truncate(batch, trunc_psi, trunc_layers)
-            images[start : start + count] = to_uint8(self._draw(wp)[:count])
+            images[start : start + count] = to_uint8(self.draw(wp)[:count])
             start += count
         return images
 

@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
 from ohlora_lib.generators.synthesis import Synthesizer
 from ohlora_lib.judging.attributes import load_reader
 from ohlora_lib.methods.sampling import map_latents, random_latents
 from ohlora_lib.networks.attribute_cnn import AttributeCNN, predict
-from ohlora_lib.networks.files import load_network
+from ohlora_lib.networks.files import load_generator, load_network
 from ohlora_lib.seeds import derive_seed
 from ohlora_lib.store.layout import CHUNK
 from ohlora_lib.store.tables import write_json
@@ -62,7 +61,7 @@ def judge_concept(
     reader = None if annotator is None else load_reader(annotator, device=device)
     document: dict[str, Any] = {"images": count, "published": PUBLISHED}
     for name, checkpoint in generators.items():
-        network = load_network(checkpoint, StyleGANGenerator.kind)
+        network = load_generator(checkpoint)
         synthesizer = Synthesizer(network, batch_size, device)
         dim = network.z_dim + network.label_dim
         found: dict[str, list[np.ndarray]] = {"classifiers": [], "annotator": []}

@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 
 from ohlora_lib.errors import InputError
+from ohlora_lib.generators.registry import generator_networks
 from ohlora_lib.seeds import rng
 from ohlora_lib.store.checkpoints import read_checkpoint
 
 # Kind of a method's checkpoint -> the module that opens it. Imported only when needed, so that a
 # job's code digest covers its own kind of method and no other.
 OPENERS = {
-    "stylegan_generator": "finetune.conditional",
+    **dict.fromkeys(generator_networks(), "finetune.conditional"),
     "vectorfind": "vectorfind.model",
     "directions": "directions.model",
 }

@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
+from ohlora_lib.generators.base import Generator
 from ohlora_lib.generators.synthesis import Synthesizer
 from ohlora_lib.networks.attribute_cnn import AttributeCNN
 from ohlora_lib.networks.attribute_cnn import predict as predict_attribute
-from ohlora_lib.networks.files import load_network
+from ohlora_lib.networks.files import load_generator, load_network
 from ohlora_lib.networks.property_cnn import PropertyCNN, predict
 from ohlora_lib.seeds import rng
 from ohlora_lib.store.layout import CHUNK, part_bounds
@@ -21,10 +21,10 @@ PUBLISHED_Z = 512  # numbers of z, beside which a random label embedding is N(0,
 LEAST = 1e-4  # a probability is kept this far from 0 and 1, so that its log odds stay finite
 
 
-def random_label_generator(base: StyleGANGenerator, numbers: int, seed: int) -> StyleGANGenerator:
+def random_label_generator(base: Generator, numbers: int, seed: int) -> Generator:
     """Give a generator a label that means nothing, drawn once, as VectorFind-v6 and v7 have it.
 
-    All weights are kept but the label embedding, which is N(0, 1) (spec section 11) beside a z of
+    All weights are kept but the label embedding, which is N(0, 1) beside a z of
     512 numbers; beside fewer it is smaller in proportion, so that z still decides whose face it is.
     The numbers of that label are then part of the latent.
 
@@ -33,13 +33,10 @@ def random_label_generator(base: StyleGANGenerator, numbers: int, seed: int) -> 
         numbers: width of the new label.
         seed: of the embedding.
     """
-    generator = StyleGANGenerator(**{**base.config(), "label_dim": numbers})
-    kept = base.state_dict()
-    width = kept["mapping.label_weight"].shape[1]
+    width = base.label_embed_dim
     drawn = rng(seed, "label embedding").standard_normal((numbers, width), np.float32)
     drawn *= (base.z_dim / PUBLISHED_Z) ** 0.5
-    generator.load_state_dict({**kept, "mapping.label_weight": torch.from_numpy(drawn)})
-    return generator.eval()
+    return base.with_random_label(torch.from_numpy(drawn))
 
 
 def random_latents(count: int, dim: int, seed: int, start: int = 0) -> np.ndarray:
@@ -90,7 +87,7 @@ def draw_samples(
     Raises:
         InputError: a checkpoint is missing, damaged or of another kind.
     """
-    generator = load_network(generator_path, StyleGANGenerator.kind)
+    generator = load_generator(generator_path)
     synthesizer = Synthesizer(generator, batch_size, device)
     reader = load_network(property_cnn_path, PropertyCNN.kind).to(device)
     classifiers = [load_network(each, AttributeCNN.kind).to(device) for each in classifier_paths]

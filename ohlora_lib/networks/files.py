@@ -8,6 +8,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from ohlora_lib.errors import InputError, rebuild
+from ohlora_lib.generators.base import Discriminator, Generator
+from ohlora_lib.generators.registry import discriminator_networks, generator_networks
 from ohlora_lib.store.checkpoints import read_checkpoint, save_checkpoint
 
 # Kind (as in a checkpoint's metadata) -> module and class. A network class has `kind` and
@@ -23,8 +25,8 @@ NETWORKS = {
     "mtcnn": "networks.mtcnn.MTCNN",
     "property_cnn": "networks.property_cnn.PropertyCNN",
     "score_encoder": "networks.score_encoder.ScoreEncoder",
-    "stylegan_discriminator": "generators.stylegan1.discriminator.StyleGANDiscriminator",
-    "stylegan_generator": "generators.stylegan1.generator.StyleGANGenerator",
+    **generator_networks(),
+    **discriminator_networks(),
 }
 
 
@@ -78,6 +80,30 @@ def load_network(path: str | Path, kind: str | None = None) -> nn.Module:
         )
     module.load_state_dict(checkpoint.tensors)
     return module.eval()
+
+
+def load_generator(path: str | Path) -> Generator:
+    """Build the generator, of any family, that a checkpoint holds, on the CPU and in eval mode.
+
+    Raises:
+        InputError: the file is not a checkpoint, holds no generator, or its weights do not fit.
+    """
+    return _load_one_of(generator_networks(), "generator", path)
+
+
+def load_discriminator(path: str | Path) -> Discriminator:
+    """Build the discriminator that a checkpoint holds; see `load_generator`."""
+    return _load_one_of(discriminator_networks(), "discriminator", path)
+
+
+def _load_one_of(kinds: Mapping[str, str], what: str, path: str | Path) -> nn.Module:
+    network = load_network(path)
+    if network.kind not in kinds:
+        raise InputError(
+            f"{path} holds a {network.kind} network where a {what} is needed "
+            f"({' or '.join(kinds)}); supply the right file, or {rebuild(path)}"
+        )
+    return network
 
 
 def misfit(module: nn.Module, tensors: Mapping[str, Tensor]) -> str | None:

@@ -9,9 +9,9 @@ import torch
 from tqdm import tqdm
 
 from ohlora_lib.errors import InputError
-from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
+from ohlora_lib.generators.base import Generator
 from ohlora_lib.generators.synthesis import Synthesizer, mixed_styles, mixing_cut
-from ohlora_lib.networks.files import load_network
+from ohlora_lib.networks.files import load_generator
 from ohlora_lib.seeds import derive_seed, rng
 from ohlora_lib.store.checksum import file_sha256
 from ohlora_lib.store.layout import shard_bounds, shard_index
@@ -71,7 +71,7 @@ def generate(
     Raises:
         InputError: `weights` is not a generator's checkpoint, or draws another resolution.
     """
-    network = load_network(weights, StyleGANGenerator.kind)
+    network = load_generator(weights)
     if resolution not in (None, network.resolution):
         raise InputError(
             f"{weights} draws {network.resolution} pixels a side where the domain has "
@@ -133,7 +133,7 @@ def regenerate(
             f"{weights} did not draw the images of {path} (their generator has the checksum "
             f"{recipe['generator_sha256'][:12]}); give the right checkpoint"
         )
-    network = load_network(weights, StyleGANGenerator.kind)
+    network = load_generator(weights)
     rows = read_image_shard(path, None, ids)
 
     @torch.inference_mode()
@@ -157,7 +157,7 @@ def _labels(seeds: Sequence[int], dim: int) -> np.ndarray | None:
 
 def _mixed(
     mapped: Callable[[np.ndarray, np.ndarray | None], np.ndarray],
-    network: StyleGANGenerator,
+    network: Generator,
     recipe: dict[str, Any],
     ids: np.ndarray,
     z: np.ndarray,

@@ -8,7 +8,6 @@ import torch
 from tqdm import tqdm
 
 from ohlora_lib.errors import InputError
-from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
 from ohlora_lib.generators.synthesis import Synthesizer
 from ohlora_lib.judging.distribution import (
     kernel_distance,
@@ -17,7 +16,7 @@ from ohlora_lib.judging.distribution import (
     sliced_wasserstein,
 )
 from ohlora_lib.networks.annotator import ATTRIBUTES, Annotator
-from ohlora_lib.networks.files import load_network
+from ohlora_lib.networks.files import load_generator, load_network
 from ohlora_lib.networks.parser_segmenter import ParserSegmenter
 from ohlora_lib.populations.raw_scores import raw_scores
 from ohlora_lib.portraits.parameters import sample_parameters
@@ -82,7 +81,7 @@ def judge_base_weights(
     Raises:
         InputError: too few faces are found for distances to mean anything.
     """
-    generator = load_network(generator_path, StyleGANGenerator.kind)
+    generator = load_generator(generator_path)
     segmenter = ParserSegmenter(load_network(parser_path))
     annotator = load_network(annotator_path, Annotator.kind)
     random = rng(seed, "judge", "latents")

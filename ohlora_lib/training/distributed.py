@@ -16,7 +16,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ohlora_lib.generators.stylegan1.discriminator import MinibatchStdConvLayer
+from ohlora_lib.generators.base import Discriminator
 from ohlora_lib.runtime.launch import RENDEZVOUS
 
 
@@ -69,9 +69,9 @@ class Ranks:
             if isinstance(module, nn.Dropout | nn.Dropout2d):
                 module.register_forward_hook(self._drop_out)
                 module.forward = _same
-            elif isinstance(module, MinibatchStdConvLayer):
-                module.register_forward_pre_hook(lambda _, inputs: self._gather(inputs[0]))
-                module.register_forward_hook(lambda _, inputs, x: x[self._own()])
+        for layer in network.whole_batch_layers() if isinstance(network, Discriminator) else ():
+            layer.register_forward_pre_hook(lambda _, inputs: self._gather(inputs[0]))
+            layer.register_forward_hook(lambda _, inputs, x: x[self._own()])
         for optimizer in optimizers:
             optimizer.register_step_pre_hook(self._average)
 

@@ -1,20 +1,16 @@
 """Gives a generator or discriminator a label, keeping the weights that fit."""
 
 import copy
-from collections.abc import Sequence
 
 import torch
-from torch import nn
 
+from ohlora_lib.generators.base import Labelling
 from ohlora_lib.generators.stylegan1.discriminator import StyleGANDiscriminator
 from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
-from ohlora_lib.methods.finetune.options import FinetuneOptions
 
 
 @torch.no_grad()
-def conditional_generator(
-    base: StyleGANGenerator, options: FinetuneOptions, known: Sequence[str] = ()
-) -> StyleGANGenerator:
+def conditional_generator(base: StyleGANGenerator, labelling: Labelling) -> StyleGANGenerator:
     """Build the generator a fine-tune starts from; new weights come from torch's global seed.
 
     The label goes behind z, so only the first mapping layer changes its width. Its columns for z
@@ -24,15 +20,14 @@ def conditional_generator(
 
     Args:
         base: with or without a label.
-        options: `labels`, `embedding`, `embedding_std`, `keep_weights`.
-        known: what the base's label numbers mean.
+        labelling: see `Labelling`.
 
     Returns:
         A new generator; `base` is left as it is.
     """
     config = base.config() | {
-        "label_dim": len(options.labels),
-        "label_embed_dim": options.embedding,
+        "label_dim": len(labelling.labels),
+        "label_embed_dim": labelling.embedding,
     }
     generator = StyleGANGenerator(**config)
     kept = base.state_dict()
@@ -41,17 +36,17 @@ def conditional_generator(
     generator.load_state_dict(kept, strict=False)
     new, own = generator.mapping.dense0.weight, generator.mapping.label_weight
     if own is not None:
-        own.mul_(options.embedding_std)
-    if not options.keep_weights:
+        own.mul_(labelling.embedding_std)
+    if not labelling.keep_weights:
         if own is not None and embedding is not None and own.shape == embedding.shape:
             own.copy_(embedding)  # published: only the first layer restarts if all else fits
         return generator
     new[:, : base.z_dim] = first[:, : base.z_dim]
     behind = first[:, base.z_dim :]
-    for row, name in enumerate(options.labels):
-        if embedding is None or name not in known:
+    for row, name in enumerate(labelling.labels):
+        if embedding is None or name not in labelling.known:
             continue
-        old = embedding[list(known).index(name)]
+        old = embedding[list(labelling.known).index(name)]
         if own is None:
             new[:, base.z_dim + row] = behind @ old
         else:
@@ -64,28 +59,29 @@ def conditional_generator(
 
 @torch.no_grad()
 def conditional_discriminator(
-    base: StyleGANDiscriminator, options: FinetuneOptions
+    base: StyleGANDiscriminator, count: int, auxiliary: bool
 ) -> StyleGANDiscriminator:
     """Build the discriminator that FineTune-v1 and v4 start from.
 
     Published: the label joins the features before the last dense layer. Being linear, that layer
     can only add a number per label and never compares label and picture. Corrected
-    (`options.auxiliary` > 0): beside the logit, the last layer tells the scores of the picture
+    (`auxiliary`): beside the logit, the last layer predicts the label
     (Odena et al. 2017, "Conditional Image Synthesis with Auxiliary Classifier GANs").
 
     Args:
         base: with or without a label.
-        options: `labels`, `auxiliary`.
+        count: width of the label.
+        auxiliary: whether a second head predicts it.
 
     Returns:
         A new discriminator; everything is the base's, but the last layer where that has to change.
     """
-    mode = "auxiliary" if options.auxiliary else "concat"
+    mode = "auxiliary" if auxiliary else "concat"
     own = base.config()
-    if (own["label_dim"], own["label_mode"]) == (len(options.labels), mode):
+    if (own["label_dim"], own["label_mode"]) == (count, mode):
         return copy.deepcopy(base)  # FineTune-v8 goes on with all of its parent's weights
     config = base.config() | {
-        "label_dim": len(options.labels),
+        "label_dim": count,
         "label_mode": mode,
         "minibatch_std_group": 16,
     }
@@ -94,29 +90,3 @@ def conditional_discriminator(
     kept = {key: value for key, value in base.state_dict().items() if not key.startswith(last)}
     discriminator.load_state_dict(kept, strict=False)
     return discriminator
-
-
-def generator_groups(generator: StyleGANGenerator, options: FinetuneOptions) -> list[dict]:
-    """Return the optimiser's groups of trained parameters, and freeze the others.
-
-    The mapping network stores its weights divided by lr_mul = 0.01; a step of the size that fits
-    the other layers would be a hundredth of what it needs (spec section 0.5).
-    """
-    generator.requires_grad_(False)
-    mapping = [value for name, value in generator.mapping.named_parameters() if "dense" in name]
-    multiplier = generator.config()["mapping_lr_mul"] if options.lr_by_multiplier else 1.0
-    groups = [{"params": mapping, "lr": options.lr / multiplier}]
-    others: list[nn.Parameter] = []
-    if generator.mapping.label_weight is not None:
-        others.append(generator.mapping.label_weight)
-    if options.trainable == "all":
-        others += generator.synthesis.parameters()
-    elif options.trainable == "first":
-        for name in ("layer0", "layer1", "output0"):
-            others += generator.synthesis.get_submodule(name).parameters()
-    if others:
-        groups.append({"params": others, "lr": options.lr})
-    for group in groups:
-        for parameter in group["params"]:
-            parameter.requires_grad_(True)
-    return groups

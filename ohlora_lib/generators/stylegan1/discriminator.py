@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ohlora_lib.generators.base import Discriminator
 from ohlora_lib.generators.stylegan1.layers import (
     EPSILON,
     SLOPE,
@@ -91,7 +92,7 @@ class MinibatchStdConvLayer(ConvLayer):
         return super().forward(channels_last_on_cpu(x))
 
 
-class StyleGANDiscriminator(nn.Module):
+class StyleGANDiscriminator(Discriminator):
     """The discriminator.
 
     Args:
@@ -162,6 +163,21 @@ class StyleGANDiscriminator(nn.Module):
     def config(self) -> dict:
         """Return the constructor arguments."""
         return dict(self._config)
+
+    def with_labels(self, count: int, auxiliary: bool) -> "StyleGANDiscriminator":
+        """See `Discriminator` and `conditioning.conditional_discriminator`."""
+        from ohlora_lib.generators.stylegan1.conditioning import conditional_discriminator
+
+        return conditional_discriminator(self, count, auxiliary)
+
+    def last_block(self) -> list[nn.Module]:
+        """See `Discriminator`."""
+        block = 2 * (self.log2 - 2)
+        return [self.get_submodule(f"layer{block + i}") for i in range(3)]
+
+    def whole_batch_layers(self) -> list[nn.Module]:
+        """See `Discriminator`."""
+        return [layer for layer in self.modules() if isinstance(layer, MinibatchStdConvLayer)]
 
     def features(self, image: Tensor, lod: float | None = None) -> Tensor:
         """Return what the last layer sees (without a label).

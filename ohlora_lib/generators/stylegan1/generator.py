@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ohlora_lib.generators.base import Generator, Labelling, Trainable
+from ohlora_lib.generators.stylegan1.fast import FastSynthesis
 from ohlora_lib.generators.stylegan1.layers import (
     EPSILON,
     SLOPE,
@@ -99,34 +101,16 @@ class Mapping(nn.Module):
 
 
 class Truncation(nn.Module):
-    """Pulls w towards its running average."""
+    """The running average of w, which truncation pulls towards."""
 
-    def __init__(self, w_dim: int, num_layers: int) -> None:
+    def __init__(self, w_dim: int) -> None:
         super().__init__()
-        self.num_layers = num_layers
         self.register_buffer("w_avg", torch.zeros(w_dim))
 
     @torch.no_grad()
     def update(self, w: Tensor, decay: float) -> None:
         """Move the average: w_avg <- decay * w_avg + (1 - decay) * mean of w [N, w_dim]."""
         self.w_avg.lerp_(w.detach().mean(dim=0), 1 - decay)
-
-    def forward(self, w: Tensor, psi: float = 1.0, layers: int = 0) -> Tensor:
-        """Give every synthesis layer its w and truncate the first ones.
-
-        Args:
-            w: [N, w_dim], or [N, num_layers, w_dim] if the layers already differ.
-            psi: truncation; 1 for none.
-            layers: how many of the first layers are truncated; 0 for none.
-
-        Returns:
-            wp, [N, num_layers, w_dim].
-        """
-        wp = w if w.ndim == 3 else w[:, None].expand(-1, self.num_layers, -1)
-        if psi == 1.0 or layers == 0:
-            return wp
-        truncated = self.w_avg + (wp[:, :layers] - self.w_avg) * psi
-        return torch.cat([truncated, wp[:, layers:]], dim=1)
 
 
 class StyledLayer(nn.Module):
@@ -283,7 +267,7 @@ class Synthesis(nn.Module):
         return image
 
 
-class StyleGANGenerator(nn.Module):
+class StyleGANGenerator(Generator):
     """The generator: `mapping`, `truncation` and `synthesis`, callable one by one or together.
 
     Args:
@@ -340,21 +324,57 @@ class StyleGANGenerator(nn.Module):
         self.z_dim = z_dim
         self.w_dim = w_dim
         self.label_dim = label_dim
+        self.label_embed_dim = label_embed_dim if label_dim else 0
         self.w_avg_decay = w_avg_decay
         self.mapping = Mapping(
             z_dim, w_dim, hidden_dim, mapping_layers, mapping_lr_mul, label_dim, label_embed_dim
         )
         self.synthesis = Synthesis(resolution, w_dim, fmaps_base, fmaps_max, fused_scale)
         self.num_layers = self.synthesis.num_layers
-        self.truncation = Truncation(w_dim, self.num_layers)
+        self.truncation = Truncation(w_dim)
 
     def config(self) -> dict:
         """Return the constructor arguments."""
         return dict(self._config)
 
-    def truncate(self, w: Tensor, psi: float = 1.0, layers: int = 0) -> Tensor:
-        """Return wp [N, num_layers, w_dim] of w; see `Truncation.forward`."""
-        return self.truncation(w, psi, layers)
+    @property
+    def w_avg(self) -> Tensor:
+        """See `Generator`."""
+        return self.truncation.w_avg
+
+    @property
+    def label_embedding(self) -> Tensor | None:
+        """See `Generator`."""
+        return self.mapping.label_weight
+
+    def drawing(self) -> FastSynthesis:
+        """See `Generator`."""
+        return FastSynthesis(self.synthesis)
+
+    def with_labels(self, labelling: Labelling) -> "StyleGANGenerator":
+        """See `Generator` and `conditioning.conditional_generator`."""
+        from ohlora_lib.generators.stylegan1.conditioning import conditional_generator
+
+        return conditional_generator(self, labelling)
+
+    def with_random_label(self, embedding: Tensor) -> "StyleGANGenerator":
+        """See `Generator`."""
+        generator = StyleGANGenerator(**{**self.config(), "label_dim": len(embedding)})
+        generator.load_state_dict({**self.state_dict(), "mapping.label_weight": embedding})
+        return generator.eval()
+
+    def trainable(self) -> Trainable:
+        """See `Generator`."""
+        dense = [value for name, value in self.mapping.named_parameters() if "dense" in name]
+        first = [self.synthesis.get_submodule(name) for name in ("layer0", "layer1", "output0")]
+        label = self.mapping.label_weight
+        return Trainable(
+            mapping=dense,
+            mapping_multiplier=self._config["mapping_lr_mul"],
+            label=[] if label is None else [label],
+            first=[parameter for layer in first for parameter in layer.parameters()],
+            synthesis=list(self.synthesis.parameters()),
+        )
 
     def forward(
         self,

@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
 from ohlora_lib.generators.synthesis import Synthesizer
 from ohlora_lib.methods.directions.calibration import measured_slopes, rescaled
 from ohlora_lib.methods.directions.given import Given, Way
 from ohlora_lib.methods.directions.model import load_directions, save_directions
 from ohlora_lib.methods.directions.reader import Reader
 from ohlora_lib.methods.origin import check_origin, origin
-from ohlora_lib.networks.files import load_network
+from ohlora_lib.networks.files import load_generator
 from ohlora_lib.networks.property_cnn import OUTPUTS
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.store.checkpoints import read_checkpoint
@@ -70,7 +69,7 @@ def fit_directions(
         InputError: a file is missing, damaged or does not belong to the others.
     """
     fitted_by: Way = importlib.import_module(f"ohlora_lib.methods.directions.ways.{way}")
-    network = load_network(generator, StyleGANGenerator.kind)
+    network = load_generator(generator)
     reader = Reader(property_cnn, classifiers, device)
     units = read_json(statistics)
     provenance: dict[str, Any] = {

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
+from ohlora_lib.generators.base import Generator
 from ohlora_lib.generators.synthesis import Synthesizer
 from ohlora_lib.methods.directions.calibration import PROBED
 from ohlora_lib.methods.directions.model import Directions
@@ -22,7 +22,7 @@ LEARNT = 2048  # faces that directions are trained on
 class Given:
     """Networks, samples and settings; all networks are on one device."""
 
-    network: StyleGANGenerator  # that the samples were drawn with
+    network: Generator  # that the samples were drawn with
     synthesizer: Synthesizer  # of it
     reader: Reader  # what read the samples
     samples: str | Path  # see `methods.sampling.draw_samples`

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 
 from ohlora_lib.errors import InputError, rebuild
-from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
+from ohlora_lib.generators.base import Generator
 from ohlora_lib.generators.synthesis import Synthesizer
 from ohlora_lib.methods.origin import check_origin
 from ohlora_lib.methods.sampling import map_latents
-from ohlora_lib.networks.files import load_network
+from ohlora_lib.networks.files import load_generator, load_network
 from ohlora_lib.networks.property_cnn import PropertyCNN, predict
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.store.checkpoints import read_checkpoint, save_checkpoint
@@ -147,7 +147,7 @@ class DirectionModel:
 
     def __init__(
         self,
-        generator: StyleGANGenerator,
+        generator: Generator,
         directions: Directions,
         scorer: Scorer | None = None,
         batch_size: int = 16,
@@ -250,7 +250,7 @@ def open_model(
 ) -> DirectionModel:
     """See `models.open_model`."""
     directions = load_directions(path)
-    network = load_network(generator, StyleGANGenerator.kind)
+    network = load_generator(generator)
     reader = load_network(property_cnn, PropertyCNN.kind)
     check_origin(path, "generator", network, generator)
     check_origin(path, "property_cnn", reader, property_cnn)

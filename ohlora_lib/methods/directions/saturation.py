@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
 from ohlora_lib.generators.synthesis import Synthesizer
 from ohlora_lib.methods.directions.calibration import PROBED, measured_slopes, rescaled
 from ohlora_lib.methods.directions.closed_form import fit_linear, moments
@@ -24,7 +23,7 @@ from ohlora_lib.methods.vectorfind.model import (
     step_lengths,
 )
 from ohlora_lib.methods.vectorfind.search import find_vectors
-from ohlora_lib.networks.files import load_network
+from ohlora_lib.networks.files import load_generator
 from ohlora_lib.networks.property_cnn import predict
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.seeds import derive_seed, rng
@@ -71,7 +70,7 @@ def measure_saturation(
     Raises:
         InputError: a file is missing, damaged, lacks a column, or a size is too small to search.
     """
-    network = load_network(generator, StyleGANGenerator.kind)
+    network = load_generator(generator)
     synthesizer = Synthesizer(network, batch_size, device)
     reader = Reader(property_cnn, classifiers, device)
     options = VERSIONS["v8"]

@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ohlora_lib.generators.stylegan1.conditioning import conditional_discriminator
 from ohlora_lib.methods.finetune.drawing import (
     attribute_loss,
     content_loss,
@@ -179,7 +178,7 @@ OBJECTIVE = AdversarialObjective
 def _discriminator(material: Material, options: FinetuneOptions) -> nn.Module:
     """Return the discriminator to train: the given one with a label, or three crops' branches."""
     if options.discriminator == "stylegan":
-        return conditional_discriminator(material.discriminator, options)
+        return material.discriminator.with_labels(len(options.labels), bool(options.auxiliary))
     discriminator = CropDiscriminator(material.generator.resolution)
     for name in BRANCHES:
         branch = f"{name}_score_cnn"
@@ -193,15 +192,14 @@ def _trainable(discriminator: nn.Module, part: str) -> list[nn.Parameter]:
 
     Args:
         discriminator: of either kind.
-        part: `all`; `last`, the block at 4 pixels of a StyleGAN discriminator; `head`, the two
-            dense layers of a crop discriminator.
+        part: `all`; `last`, the last block of a generator family's discriminator; `head`, the two dense
+            layers of a crop discriminator.
     """
     discriminator.requires_grad_(False)
     if part == "all":
         chosen = list(discriminator.parameters())
     elif part == "last":
-        block = 2 * (discriminator.log2 - 2)
-        layers = [discriminator.get_submodule(f"layer{block + i}") for i in range(3)]
+        layers = discriminator.last_block()
         chosen = [parameter for layer in layers for parameter in layer.parameters()]
     else:
         chosen = [*discriminator.fc1.parameters(), *discriminator.fc_final.parameters()]

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 
 from ohlora_lib.errors import InputError
-from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
+from ohlora_lib.generators.base import Generator
 from ohlora_lib.generators.synthesis import Synthesizer, mixed_styles, mixing_cut
-from ohlora_lib.networks.files import load_network
+from ohlora_lib.networks.files import load_generator
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.seeds import rng
 from ohlora_lib.store.checkpoints import read_checkpoint
@@ -31,7 +31,7 @@ class ConditionalModel:
 
     def __init__(
         self,
-        generator: StyleGANGenerator,
+        generator: Generator,
         labels: list[str],
         truncation: dict | None = None,
         style_mixing: float = 0.0,
@@ -105,14 +105,14 @@ def open_model(
     device: str = "cpu",
 ) -> ConditionalModel:
     """See `models.open_model`; nothing is needed beside the checkpoint."""
-    provenance = read_checkpoint(path, StyleGANGenerator.kind).provenance
+    provenance = read_checkpoint(path).provenance
     known = provenance.get("labels", [])
     if not set(CONTROLLED) <= set(known):
         raise InputError(
             f"{path} holds a generator without the labels {', '.join(CONTROLLED)} "
             f"(its provenance names {known or 'none'}); supply a fine-tuned generator"
         )
-    network = load_network(path, StyleGANGenerator.kind)
+    network = load_generator(path)
     truncation = provenance.get("conditional_truncation")
     mixing = provenance.get("style_mixing", 0.0)
     return ConditionalModel(network, known, truncation, mixing, batch_size, device)

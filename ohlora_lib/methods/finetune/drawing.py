@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
+from ohlora_lib.generators.base import Generator
 from ohlora_lib.methods.finetune.faces import quantised
 from ohlora_lib.methods.finetune.options import DESIRED, FinetuneOptions
 from ohlora_lib.networks.attribute_cnn import AttributeCNN
@@ -26,7 +26,7 @@ def precision(options: FinetuneOptions, device: torch.device) -> contextlib.Abst
 
 
 def draw_faces(
-    generator: StyleGANGenerator, z: Tensor, label: Tensor, options: FinetuneOptions
+    generator: Generator, z: Tensor, label: Tensor, options: FinetuneOptions
 ) -> tuple[Tensor, Tensor]:
     """Draw faces as the version's recipe says.
 
@@ -55,7 +55,7 @@ def draw_faces(
     return quantised(images) if options.quantise else images, w
 
 
-def conditional_mean(generator: StyleGANGenerator, label: Tensor, samples: int) -> Tensor:
+def conditional_mean(generator: Generator, label: Tensor, samples: int) -> Tensor:
     """Return the mean w of random latents under each label: [N, K] to [N, w_dim] (FineTune-v5)."""
     z = torch.randn(samples, generator.z_dim, device=label.device)
     pairs = z.repeat(len(label), 1), label.repeat_interleave(samples, dim=0)
@@ -63,22 +63,22 @@ def conditional_mean(generator: StyleGANGenerator, label: Tensor, samples: int) 
 
 
 @torch.no_grad()
-def set_mean_w(generator: StyleGANGenerator, seed: int, samples: int = 4096) -> None:
+def set_mean_w(generator: Generator, seed: int, samples: int = 4096) -> None:
     """Set the mean towards which truncation draws to that of random latents under random labels.
 
     A generator follows the mean itself only where it draws whole; here mapping and synthesis are
     called apart, and it would keep the mean of the one it began with.
 
     Args:
-        generator: with a label; its `truncation.w_avg` [w_dim] is replaced.
+        generator: with a label; its `w_avg` [w_dim] is replaced.
         seed: of the latents and labels, both N(0, 1).
         samples: how many of them.
     """
-    device = generator.truncation.w_avg.device
+    device = generator.w_avg.device
     stream = torch.Generator().manual_seed(seed)
     z = torch.randn(samples, generator.z_dim, generator=stream).to(device)
     label = torch.randn(samples, generator.label_dim, generator=stream).to(device)
-    generator.truncation.w_avg.copy_(generator.mapping(z, label).mean(dim=0))
+    generator.w_avg.copy_(generator.mapping(z, label).mean(dim=0))
 
 
 def requested_labels(own: Tensor, options: FinetuneOptions) -> Tensor:
@@ -110,7 +110,7 @@ def read_scores(
 def content_loss(
     w: Tensor,
     z: Tensor,
-    base: StyleGANGenerator,
+    base: Generator,
     label: Tensor | None = None,
     rows: slice = slice(None),
 ) -> Tensor:

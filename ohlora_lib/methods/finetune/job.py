@@ -10,16 +10,14 @@ from typing import Any
 
 import torch
 
-from ohlora_lib.generators.stylegan1.conditioning import conditional_generator
-from ohlora_lib.generators.stylegan1.discriminator import StyleGANDiscriminator
-from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
+from ohlora_lib.generators.base import Labelling
 from ohlora_lib.methods.finetune.drawing import set_mean_w
 from ohlora_lib.methods.finetune.faces import read_faces
 from ohlora_lib.methods.finetune.loop import Diverged, Trained, train_finetune
 from ohlora_lib.methods.finetune.objective import Material, Objective
 from ohlora_lib.methods.finetune.options import FinetuneOptions, check_processes
 from ohlora_lib.networks.attribute_cnn import AttributeCNN
-from ohlora_lib.networks.files import load_network, save_network
+from ohlora_lib.networks.files import load_discriminator, load_generator, load_network, save_network
 from ohlora_lib.networks.property_cnn import PropertyCNN
 from ohlora_lib.seeds import derive_seed
 from ohlora_lib.store.checkpoints import read_checkpoint
@@ -82,18 +80,18 @@ def finetune(
         print("\n".join(f"  {key}: {value}" for key, value in asdict(options).items()), flush=True)
     stream = _stream(seed, name)
     torch.manual_seed(stream)
-    base = load_network(generator, StyleGANGenerator.kind).to(device)
+    base = load_generator(generator).to(device)
     known = read_checkpoint(generator).provenance.get("labels", ())
     material = Material(
         faces=read_faces(images, scores, options.labels),
-        generator=conditional_generator(base, options, known).to(device).train(),
+        generator=base.with_labels(_labelling(options, known)).to(device).train(),
         base=base.requires_grad_(False),
         property_cnn=load_network(property_cnn, PropertyCNN.kind).to(device),
         device=device,
         ranks=ranks,
     )
     if discriminator is not None:
-        material.discriminator = load_network(discriminator, StyleGANDiscriminator.kind)
+        material.discriminator = load_discriminator(discriminator)
     cnns = [load_network(path, AttributeCNN.kind) for path in attribute_cnns]
     material.attribute_cnns = [cnn.to(device) for cnn in cnns]
     objective = make_objective(material, options, stream)
@@ -152,6 +150,16 @@ def _write(
 
 def _stream(seed: int, name: str) -> int:
     return derive_seed(seed, "finetune", name)
+
+
+def _labelling(options: FinetuneOptions, known: Sequence[str]) -> Labelling:
+    return Labelling(
+        labels=options.labels,
+        known=known,
+        embedding=options.embedding,
+        embedding_std=options.embedding_std,
+        keep_weights=options.keep_weights,
+    )
 
 
 def make_objective(material: Material, options: FinetuneOptions, seed: int) -> Objective:

@@ -8,9 +8,7 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from ohlora_lib.generators.stylegan1.conditioning import generator_groups
-from ohlora_lib.generators.stylegan1.discriminator import StyleGANDiscriminator
-from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
+from ohlora_lib.generators.base import Discriminator, Generator
 from ohlora_lib.methods.finetune.faces import Faces
 from ohlora_lib.methods.finetune.options import FinetuneOptions
 from ohlora_lib.networks.attribute_cnn import AttributeCNN
@@ -24,10 +22,10 @@ class Material:
     """What a fine-tune is given; all on one device."""
 
     faces: Faces
-    generator: StyleGANGenerator  # to be trained, with its label already
-    base: StyleGANGenerator  # the one it started from, frozen
+    generator: Generator  # to be trained, with its label already
+    base: Generator  # the one it started from, frozen
     property_cnn: PropertyCNN
-    discriminator: StyleGANDiscriminator | None = None  # to start from; adversarial objectives only
+    discriminator: Discriminator | None = None  # to start from; adversarial objectives only
     attribute_cnns: Sequence[AttributeCNN] = ()  # of options.attributes
     device: str = "cpu"
     ranks: Ranks = field(default_factory=Ranks)  # the processes that train together
@@ -67,7 +65,7 @@ class Objective(Protocol):
 
 
 def generator_optimizer(
-    generator: StyleGANGenerator, options: FinetuneOptions, beta: float = 0.9
+    generator: Generator, options: FinetuneOptions, beta: float = 0.9
 ) -> torch.optim.Optimizer:
     """Freeze what is not trained and return the optimiser of the rest."""
     groups = generator_groups(generator, options)
@@ -75,6 +73,29 @@ def generator_optimizer(
         return torch.optim.AdamW(groups, fused=True)
     # Gradients of weights stored at 1 / lr_mul are small: a usual epsilon would swallow them.
     return torch.optim.Adam(groups, betas=(beta, 0.99), eps=1e-10, fused=True)
+
+
+def generator_groups(generator: Generator, options: FinetuneOptions) -> list[dict]:
+    """Return the optimiser's groups of trained parameters, and freeze the others.
+
+    Where the mapping network stores its weights divided by a multiplier (StyleGAN: 0.01), a step of
+    the size that fits the other layers would be that share of what it needs.
+    """
+    generator.requires_grad_(False)
+    parts = generator.trainable()
+    multiplier = parts.mapping_multiplier if options.lr_by_multiplier else 1.0
+    groups = [{"params": parts.mapping, "lr": options.lr / multiplier}]
+    others = list(parts.label)
+    if options.trainable == "all":
+        others += parts.synthesis
+    elif options.trainable == "first":
+        others += parts.first
+    if others:
+        groups.append({"params": others, "lr": options.lr})
+    for group in groups:
+        for parameter in group["params"]:
+            parameter.requires_grad_(True)
+    return groups
 
 
 def other_optimizer(

@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 
 from ohlora_lib.errors import InputError
-from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
+from ohlora_lib.generators.base import Generator
 from ohlora_lib.methods.finetune.autoencoder import encode
 from ohlora_lib.methods.finetune.faces import read_faces
 from ohlora_lib.methods.finetune.versions import version_options
 from ohlora_lib.methods.vectorfind.groups import VERSIONS
 from ohlora_lib.methods.vectorfind.model import calibrate, open_model
 from ohlora_lib.methods.vectorfind.vectors import load_vectors, save_vectors
-from ohlora_lib.networks.files import load_network, save_network
+from ohlora_lib.networks.files import load_generator, load_network, save_network
 from ohlora_lib.networks.score_encoder import ScoreEncoder
 from ohlora_lib.store.checkpoints import read_checkpoint
 from ohlora_lib.store.tables import write_table
@@ -39,7 +39,7 @@ def adopt_generator(
     """
     options = version_options(version, "published", {})
     network = _generator(source, resolution)
-    found = [network.label_dim, network.config()["label_embed_dim"] if network.label_dim else 0]
+    found = [network.label_dim, network.label_embed_dim]
     wanted = [len(options.labels), options.embedding]
     if found != wanted:
         raise InputError(
@@ -132,8 +132,8 @@ def encode_faces(
     write_table(path, encode(network, read_faces(images, scores, labels), device))
 
 
-def _generator(path: str | Path, resolution: int) -> StyleGANGenerator:
-    network = load_network(path, StyleGANGenerator.kind)
+def _generator(path: str | Path, resolution: int) -> Generator:
+    network = load_generator(path)
     if network.resolution != resolution:
         raise InputError(
             f"{path} draws {network.resolution} pixels a side where the domain has {resolution}; "

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
+from ohlora_lib.generators.base import Generator
 from ohlora_lib.generators.synthesis import Synthesizer
 from ohlora_lib.methods.origin import check_origin
 from ohlora_lib.methods.vectorfind.groups import VERSIONS, VectorOptions, group_codes, group_name
 from ohlora_lib.methods.vectorfind.vectors import Vectors, load_vectors
-from ohlora_lib.networks.files import load_network
+from ohlora_lib.networks.files import load_generator, load_network
 from ohlora_lib.networks.property_cnn import PropertyCNN, predict
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.seeds import rng
@@ -53,7 +53,7 @@ class VectorModel:
 
     def __init__(
         self,
-        generator: StyleGANGenerator,
+        generator: Generator,
         scorer: Scorer,
         outputs: Sequence[str],
         vectors: Vectors,
@@ -148,7 +148,7 @@ def open_model(
 ) -> VectorModel:
     """See `models.open_model`; a step of one is one score unit."""
     found = load_vectors(path)
-    network = load_network(generator, StyleGANGenerator.kind)
+    network = load_generator(generator)
     check_origin(path, "generator", network, generator)
     reader = load_network(property_cnn, PropertyCNN.kind).to(device)
     return VectorModel(

@@ -16,7 +16,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import LinearSVC
 
 from ohlora_lib.errors import InputError
-from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
 from ohlora_lib.methods.directions.closed_form import moments
 from ohlora_lib.methods.origin import origin
 from ohlora_lib.methods.vectorfind.groups import (
@@ -27,7 +26,7 @@ from ohlora_lib.methods.vectorfind.groups import (
 )
 from ohlora_lib.methods.vectorfind.model import LEAST_SLOPE, VectorModel, calibrate
 from ohlora_lib.methods.vectorfind.vectors import Vectors, save_vectors
-from ohlora_lib.networks.files import load_network
+from ohlora_lib.networks.files import load_generator, load_network
 from ohlora_lib.networks.property_cnn import PropertyCNN, predict
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.seeds import derive_seed, rng
@@ -85,7 +84,7 @@ def search(
     stream = derive_seed(seed, "vectorfind", version)
     vectors = find_vectors(found[column], scores, codes, medians, options.share, stream)
     halves = split_half(found[column], scores, codes, len(vectors.counts), options.share, stream)
-    network = load_network(generator, StyleGANGenerator.kind)
+    network = load_generator(generator)
     reader = load_network(property_cnn, PropertyCNN.kind).to(device)
     scorer = partial(predict, reader)
     model = VectorModel(

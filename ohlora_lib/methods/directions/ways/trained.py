@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
+from ohlora_lib.generators.base import Generator
 from ohlora_lib.methods.directions.given import Given
 from ohlora_lib.methods.directions.model import Directions
 from ohlora_lib.methods.directions.options import TrainingOptions
@@ -48,7 +48,7 @@ def fit(given: Given) -> tuple[Directions, dict[str, Any], dict[str, Any]]:
 
 
 def train_directions(
-    generator: StyleGANGenerator,
+    generator: Generator,
     reader: PropertyCNN,
     classifiers: Sequence[AttributeCNN],
     start: Directions,
