@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 import torch
 
+from ohlora_lib.attributes import ATTRIBUTES
 from ohlora_lib.errors import InputError
 from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
-from ohlora_lib.judging.answers import ATTRIBUTES
 from ohlora_lib.judging.attributes import (
     AnnotatorReader,
     ClassifierReader,
@@ -204,7 +204,7 @@ def saved(path: Path, network: torch.nn.Module) -> Path:
 
 def test_the_annotator_reads_attributes_and_features(tmp_path, portraits):
     reader = load_reader(saved(tmp_path / "annotator.safetensors", Annotator(4)))
-    assert isinstance(reader, AnnotatorReader) and reader.names == ATTRIBUTES
+    assert isinstance(reader, AnnotatorReader) and reader.names == tuple(ATTRIBUTES)
     answers, features = reader.read(portraits)
     assert answers.shape == (COUNT, 4) and answers.dtype == np.float64
     assert features.shape == (COUNT, 16 * 16)

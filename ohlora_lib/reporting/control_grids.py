@@ -8,8 +8,8 @@ import numpy as np
 from ohlora_lib.reporting.evaluations import Evaluation, read_evaluation
 from ohlora_lib.reporting.sheets import GAP, MARGIN, Sheet, fit
 from ohlora_lib.reporting.theme import BLUE, MUTED, ORANGE, RED, number
-from ohlora_lib.reporting.wording import ends, meaning
 from ohlora_lib.scores import CONTROLLED
+from ohlora_lib.scores.words import ends, meaning
 
 CLOSE, NEAR = 0.5, 1.0  # score units; how far a measured value may be off to be blue, or orange
 _HEAD = 116  # px of title, notes and legend
