@@ -78,6 +78,8 @@ rule collect_metrics:
     resources:
         mem_mb=1000,
         runtime="10m",
+    params:
+        published=lambda wildcards: published.classifier(wildcards.population, wildcards.attribute),
     script:
         "../workflow_scripts/collect_metrics.py"
 

@@ -138,6 +138,7 @@ rule judge_concept:
         mem_mb=2000,
         runtime="1h",
     params:
+        published=published.CONCEPT,
         attributes=of_finetune("attributes"),
         images=lookup(dpath="judging/random_images", within=config),
         seed=lookup(dpath="seed", within=config),

@@ -39,6 +39,7 @@ for objective, entry in OBJECTIVES.items():
             seed=lookup(dpath="seed", within=config),
             recipe=of_finetune("title"),
             options=of_finetune("plain_options"),
+            wanted=of_finetune("wanted"),
             modules=[f"ohlora_lib.methods.finetune.{objective}"],
         script:
             "../workflow_scripts/finetune.py"

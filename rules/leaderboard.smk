@@ -41,6 +41,8 @@ rule draw_control_grids:
     resources:
         mem_mb=1000,
         runtime="10m",
+    params:
+        looks_through=lambda wildcards: JUDGES[wildcards.judge].looks_through,
     script:
         "../workflow_scripts/draw_control_grids.py"
 
@@ -110,9 +112,8 @@ rule make_leaderboard:
     params:
         evaluation=results("evaluation"),
         methods=leaderboard_entries,
-        judges=list(RANKING),
-        informing=INFORMING,
-        modules=[JUDGES[name].table for name in INFORMING],
+        judges={name: judge_words(name) for name in RANKING},
+        informing={name: judge_table(name) for name in INFORMING},
         selected=SELECTED,
     script:
         "../workflow_scripts/make_leaderboard.py"

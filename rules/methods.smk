@@ -1,5 +1,11 @@
 # Which methods there are, and what the rules of the model half ask of them (ohlora_lib/methods).
-from ohlora_lib.judging.judges.registry import JUDGES, RANKING, judge_names
+from ohlora_lib.judging.judges.registry import (
+    JUDGES,
+    RANKING,
+    judge_names,
+    judge_table,
+    judge_words,
+)
 from ohlora_lib.methods import sampled
 from ohlora_lib.methods.directions import method as directions
 from ohlora_lib.methods.finetune.method import concept_finetunes

@@ -59,6 +59,7 @@ rule score_property_cnn:
         runtime="1h",
     params:
         kind="property_cnn",
+        published=published.SCORE_NETWORKS["property_cnn"],
     script:
         "../workflow_scripts/score_property_cnn.py"
 
@@ -142,6 +143,7 @@ use rule score_property_cnn as score_hairstyle_cnn with:
         results("benchmark", job="score_hairstyle_cnn")
     params:
         kind="hairstyle_cnn",
+        published=published.SCORE_NETWORKS["hairstyle_cnn"],
 
 
 rule merge_property_cnn:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from ohlora_lib.attributes import WANTED
 from ohlora_lib.generators.stylegan1.conditioning import conditional_generator
 from ohlora_lib.generators.stylegan1.discriminator import StyleGANDiscriminator
 from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
@@ -48,6 +49,7 @@ def material(
         base=base.requires_grad_(False),
         property_cnn=PropertyCNN(SIDE).eval(),
         attribute_cnns=[AttributeCNN(name, SIDE).eval() for name in options.attributes],
+        wanted=WANTED,
     )
     given.discriminator = StyleGANDiscriminator(**SHAPE)
     return given, options

@@ -108,9 +108,17 @@ def test_dropout_only_in_training_mode():
     assert torch.equal(network.eval()(image), network(image))
 
 
+def test_an_attribute_of_ones_own_sees_the_whole_picture():
+    network = AttributeCNN("beard", 64).eval()
+    assert (network.top, network.bottom, network.left, network.right) == (0, 64, 0, 64)
+    image = torch.rand(2, 3, 64, 64)
+    changed = image.clone()
+    changed[:, :, -8:, :8] = 0
+    assert not torch.equal(network(image), network(changed))
+    assert network.config()["attribute"] == "beard"
+
+
 def test_refuses_wrong_arguments():
-    with pytest.raises(ValueError, match="attribute must be one of"):
-        AttributeCNN("beard", 64)
     with pytest.raises(ValueError, match="resolution"):
         AttributeCNN("age", 50)
     with pytest.raises(ValueError, match="image must be"):

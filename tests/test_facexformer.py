@@ -12,7 +12,8 @@ from torchvision.transforms import functional as TF
 
 from ohlora_lib.errors import InputError
 from ohlora_lib.networks.face_detection import FaceDetector
-from ohlora_lib.networks.facexformer import ATTRIBUTES, FaceXFormer
+from ohlora_lib.networks.facexformer import FaceXFormer
+from ohlora_lib.networks.facexformer_heads import ATTRIBUTES
 from ohlora_lib.networks.facexformer_segmenter import MEAN, STD, FaceXFormerSegmenter
 from ohlora_lib.networks.files import load_network, save_network
 from ohlora_lib.networks.segmentation import load_segmenter

@@ -9,8 +9,11 @@ import torch
 
 from ohlora_lib.errors import InputError
 from ohlora_lib.judging.grids import build_requests, grid_rows
-from ohlora_lib.judging.judges.facexformer import judge_faces
-from ohlora_lib.networks.facexformer import ATTRIBUTES, FaceXFormer
+from ohlora_lib.judging.judges.facexformer import FaceXFormerJudge
+from ohlora_lib.judging.judges.facexformer_summary import judge_method
+from ohlora_lib.judging.measure import score_pictures
+from ohlora_lib.networks.facexformer import FaceXFormer
+from ohlora_lib.networks.facexformer_heads import ATTRIBUTES
 from ohlora_lib.networks.facexformer_segmenter import FaceReading, FaceXFormerSegmenter
 from ohlora_lib.store.gallery import gallery
 from ohlora_lib.store.tables import read_json, read_table, write_table
@@ -57,9 +60,13 @@ def evaluation(tmp_path) -> tuple[Path, pd.DataFrame]:
 
 
 def judged(folder: Path, reader) -> tuple[pd.DataFrame, dict]:
-    paths = [folder / name for name in ("requests.parquet", "pictures.parquet")]
+    requests, pictures = (folder / name for name in ("requests.parquet", "pictures.parquet"))
+    measured = folder / "facexformer" / "measured.parquet"
     outputs = [folder / "facexformer" / name for name in ("per_latent.csv", "summary.json")]
-    judge_faces(reader, *paths, *outputs, method="finetune_v3", bootstrap=50, seed=7)
+    score_pictures(FaceXFormerJudge(reader), requests, pictures, measured)
+    unread = folder / "attributes.parquet", folder / "quality.json"
+    options = {"method": "finetune_v3", "judge": "facexformer", "bootstrap": 50, "seed": 7}
+    judge_method(requests, measured, *unread, *outputs, **options)
     return read_table(outputs[0]), read_json(outputs[1])
 
 

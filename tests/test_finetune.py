@@ -9,6 +9,7 @@ import pytest
 import torch
 from finetune_material import SHAPE, SIDE, base_generator, material, objective, some_faces
 
+from ohlora_lib.attributes import WANTED
 from ohlora_lib.errors import InputError
 from ohlora_lib.generators.stylegan1.conditioning import (
     conditional_discriminator,
@@ -34,7 +35,7 @@ from ohlora_lib.methods.finetune.faces import (
 )
 from ohlora_lib.methods.finetune.job import finetune
 from ohlora_lib.methods.finetune.loop import protocol_check, train_finetune
-from ohlora_lib.methods.finetune.options import ALL_LABELS, DESIRED
+from ohlora_lib.methods.finetune.options import ALL_LABELS
 from ohlora_lib.methods.finetune.scores import ScoreObjective
 from ohlora_lib.methods.finetune.versions import RECIPES, VERSIONS, version_options
 from ohlora_lib.methods.models import open_model, sample_latents
@@ -432,7 +433,7 @@ def files(tmp_path) -> dict:
         "generator": base_generator(),
         "discriminator": StyleGANDiscriminator(**SHAPE),
         "property_cnn": PropertyCNN(SIDE),
-        **{name: AttributeCNN(name, SIDE) for name in DESIRED},
+        **{name: AttributeCNN(name, SIDE) for name in WANTED},
     }
     for name, network in networks.items():
         save_network(tmp_path / f"{name}.safetensors", network)
@@ -482,6 +483,7 @@ def test_a_fine_tune_from_files_to_a_model_that_draws(files, tmp_path, version, 
     readers = [files[name] for name in options.attributes]
     finetune(
         folder, tmp_path / "state", **{name: files[name] for name in FILES}, attribute_cnns=readers,
+        wanted=WANTED,
         name=version, recipe=f"{version} {recipe}", options=options, seed=1,
     )  # fmt: skip
     said = capsys.readouterr().out

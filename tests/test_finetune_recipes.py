@@ -300,7 +300,7 @@ def test_style_mixing_gives_the_later_layers_to_other_faces():
 
 
 class RecordingJudge(nn.Module):
-    attribute = "age"  # wanted: 0
+    attribute = "age"
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         self.seen = images
@@ -311,9 +311,12 @@ def test_attribute_cnns_are_given_the_range_they_know():
     images = torch.linspace(-1, 1, 12).reshape(1, 3, 2, 2)
     judge = RecordingJudge()
     _, options = material("v1")
-    assert attribute_loss([judge, judge], images, options).item() == pytest.approx(2 * 0.25)
+    assert attribute_loss([judge, judge], {"age": False}, images, options).item() == pytest.approx(
+        2 * 0.25
+    )
     assert (judge.seen.min(), judge.seen.max()) == (0, 1)
-    attribute_loss([judge], images, replace(options, judge_range=False))
+    assert attribute_loss([judge], {"age": True}, images, options).item() == pytest.approx(0.25)
+    attribute_loss([judge], {"age": False}, images, replace(options, judge_range=False))
     assert torch.equal(judge.seen, images)
 
 

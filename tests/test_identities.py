@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ohlora_lib.attributes import ATTRIBUTES, WANTED
 from ohlora_lib.errors import InputError
-from ohlora_lib.judging.answers import ATTRIBUTES
 from ohlora_lib.judging.grids import build_requests
-from ohlora_lib.judging.identities import WANTED, rank_identities
+from ohlora_lib.judging.identities import rank_identities
 from ohlora_lib.judging.protocol import MEASURED, judge_method
 from ohlora_lib.reporting.identities import draw_identities, read_ranking
 from ohlora_lib.runtime.digest import import_closure

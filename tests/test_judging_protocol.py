@@ -9,7 +9,7 @@ import pytest
 from ohlora_lib.errors import InputError
 from ohlora_lib.judging.attributes import read_attributes
 from ohlora_lib.judging.grids import LEVELS, build_requests
-from ohlora_lib.judging.judges.registry import score_pictures
+from ohlora_lib.judging.measure import score_pictures
 from ohlora_lib.judging.pictures import write_gallery
 from ohlora_lib.judging.protocol import MEASURED, evaluate, judge_method
 from ohlora_lib.store.shards import write_image_shard
@@ -45,6 +45,8 @@ class FakeModel:
 
 class FakeJudge:
     """Reads them off again; without a face (a white picture) nothing."""
+
+    columns, grid, decimals = MEASURED, None, 4
 
     def score(self, images: np.ndarray) -> np.ndarray:
         scores = np.zeros((len(images), 7))
@@ -108,7 +110,8 @@ def run(
         quality_path=folder / "quality.json",
         seed=3,
     )
-    score_pictures(judge or FakeJudge(), paths["pictures"], folder / "measured.parquet")
+    measured = folder / "measured.parquet"
+    score_pictures(judge or FakeJudge(), paths["requests"], paths["pictures"], measured)
     judge_again(folder, method)
     return read_json(folder / "summary.json"), read_table(folder / "per_latent.csv")
 

@@ -18,6 +18,7 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ohlora_lib.attributes import ATTRIBUTES, attribute
 from ohlora_lib.cli import main
 from ohlora_lib.errors import InputError
 from ohlora_lib.labelling.agreement import agreement
@@ -28,7 +29,6 @@ from ohlora_lib.labelling.lock import locked
 from ohlora_lib.labelling.queue import Step, make_queue, read_scores
 from ohlora_lib.labelling.server import LabelServer
 from ohlora_lib.labelling.session import RequestError, Session, Task, status
-from ohlora_lib.labelling.wording import wording
 from ohlora_lib.populations.labels import read_labels
 from ohlora_lib.store.encoded import EncodedImages
 from ohlora_lib.store.shards import write_image_shard
@@ -518,9 +518,13 @@ def test_a_wrong_import_is_refused_whole_and_names_the_task(tmp_path, document, 
 
 
 def test_words_of_known_and_unknown_attributes():
-    assert wording("gender").value(" Female ") == 1 and wording("gender").value("man") is None
-    assert wording("glass").answer(0) == "none"
-    assert wording("hat_on").question == "Hat on?" and wording("hat_on").answer(1) == "yes"
+    assert attribute("gender").value(" Female ") == 1 and attribute("gender").value("man") is None
+    assert attribute("gender").word(1) == "woman" and attribute("gender").code(1) == "female"
+    assert attribute("glass").code(0) == "none" and attribute("glass").word(0) == "no glasses"
+    assert attribute("hat_on").question == "Hat on?" and attribute("hat_on").code(1) == "yes"
+    for name in (*ATTRIBUTES, "hat_on"):
+        for value in (0, 1):
+            assert attribute(name).value(attribute(name).code(value).upper()) == value
 
 
 # ---- the label CSV and the pictures

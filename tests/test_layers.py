@@ -28,7 +28,7 @@ LAYERS = (
     "labelling",
     "cli",
 )
-FREE = {"errors", "seeds"}  # anyone may import these
+FREE = {"attributes", "errors", "seeds"}  # anyone may import these
 FILES = sorted(PACKAGE.rglob("*.py"))
 NAMES = {path: str(path.relative_to(ROOT)) for path in FILES}
 

@@ -23,11 +23,12 @@ from ohlora_lib.populations.filter import filter_images, join_attributes
 from ohlora_lib.populations.generate import generate, image_seed, latents, regenerate
 from ohlora_lib.populations.labels import read_labels, simulate_labels, take_labels
 from ohlora_lib.populations.measure import measure
-from ohlora_lib.populations.metrics import METRICS, PUBLISHED, collect_metrics, count_mistakes
+from ohlora_lib.populations.metrics import METRICS, collect_metrics, count_mistakes
 from ohlora_lib.populations.normalise import normalise
 from ohlora_lib.populations.segment import segment
 from ohlora_lib.portraits.parameters import sample_parameters
 from ohlora_lib.portraits.renderer import render
+from ohlora_lib.reporting import published
 from ohlora_lib.scores import PAIRS
 from ohlora_lib.seeds import derive_seed
 from ohlora_lib.store.faces import face_cut, whole_picture
@@ -607,16 +608,17 @@ def test_metrics_of_all_folds_and_the_agreement_on_unlabelled_images(tmp_path):
     write_table(tmp_path / "annotator.parquet", pd.DataFrame(truth))
     arguments = [tmp_path / "predictions.parquet", tmp_path / "labels.parquet"]
     out = tmp_path / "metrics.json"
-    collect_metrics(paths, *arguments, tmp_path / "annotator.parquet", out, "gender", "original")
+    theirs = published.classifier("original", "gender")
+    collect_metrics(paths, *arguments, tmp_path / "annotator.parquet", out, "gender", theirs)
     found = read_json(out)
     # unlabelled: 2 both yes, 3 no against yes, 4 both no, 5 yes against no
     assert found["agreement"] == {"images": 4, "share": 0.5}
     assert found["label_mistakes"] == {"images": 2, "yes": 0, "missed": 0, "mistaken": 1}
     assert found["mean"] == pytest.approx(dict.fromkeys(METRICS, 0.15) | {"auroc": 0.85})
     assert [(fold["fold"], fold["attempts"]) for fold in found["folds"]] == [(0, 1), (1, 2)]
-    assert found["published"] == PUBLISHED["original"]["gender"]
+    assert found["published"] == theirs and tuple(theirs) == METRICS
 
-    collect_metrics(paths, *arguments, None, out, "age", "original")
+    collect_metrics(paths, *arguments, None, out, "age")
     for name in ("agreement", "label_mistakes", "published"):
         assert read_json(out)[name] is None
 
@@ -628,7 +630,7 @@ def test_a_fold_without_auroc_does_not_count(tmp_path, aurocs, mean):
         table = pd.DataFrame({"id": [0], "mean": [0.5], "gender": [1]})
         write_table(tmp_path / f"{name}.parquet", table)
     arguments = [tmp_path / "predictions.parquet", tmp_path / "labels.parquet"]
-    collect_metrics(paths, *arguments, None, tmp_path / "metrics.json", "gender", "original")
+    collect_metrics(paths, *arguments, None, tmp_path / "metrics.json", "gender")
     assert read_json(tmp_path / "metrics.json")["mean"]["auroc"] == mean
 
 
@@ -637,7 +639,7 @@ def test_no_unlabelled_images_give_no_agreement(tmp_path):
     table = pd.DataFrame({"id": [0, 1], "mean": [0.5, 0.2], "gender": [1, 0]})
     write_table(tmp_path / "all.parquet", table)
     everything = [tmp_path / "all.parquet"] * 3
-    collect_metrics(paths, *everything, tmp_path / "metrics.json", "gender", "original")
+    collect_metrics(paths, *everything, tmp_path / "metrics.json", "gender")
     assert read_json(tmp_path / "metrics.json")["agreement"] is None
 
 

@@ -23,13 +23,13 @@ from ohlora_lib.networks.property_cnn import (
     predict,
 )
 from ohlora_lib.populations.learn_scores import (
-    PUBLISHED,
     merge_networks,
     read_scores,
     score_kept,
     score_property_cnn,
     train_property_cnn,
 )
+from ohlora_lib.reporting.published import SCORE_NETWORKS
 from ohlora_lib.reporting.score_regression_figure import plot_property_cnn
 from ohlora_lib.scores import ALGORITHMS, hairstyle, pose
 from ohlora_lib.scores.regions import EYE_LEFT, EYE_RIGHT
@@ -568,6 +568,7 @@ def score(population: Path, folder: Path) -> None:
         folder / "validation_ids.parquet",
         folder / "all_scores_v2_cnn.csv",
         folder / "metrics.json",
+        published=SCORE_NETWORKS["property_cnn"],
     )
 
 
@@ -598,7 +599,7 @@ def test_artefacts(population, trained):
     metrics = read_json(trained / "metrics.json")
     assert metrics["images"] == {"train": len(ids) - len(held_out), "validation": len(held_out)}
     assert metrics["epochs"] == 2 and metrics["best_epoch"] in (1, 2)
-    assert metrics["published"] == PUBLISHED["property_cnn"]
+    assert metrics["published"] == SCORE_NETWORKS["property_cnn"]
     answers = table.set_index("id").loc[held_out]
     wanted = scores[np.isin(ids, held_out), 0]
     expected = np.abs(answers["eyes_score"].to_numpy() - wanted).mean()
@@ -634,11 +635,12 @@ def test_a_hairstyle_network_from_files_to_metrics(population, tmp_path):
     score_property_cnn(
         shards(population), population / "filtered.parquet", tmp_path / "scores.csv", *files,
         tmp_path / "out.csv", tmp_path / "metrics.json", HairstyleCNN,
+        SCORE_NETWORKS["hairstyle_cnn"],
     )  # fmt: skip
     assert list(read_table(tmp_path / "out.csv")) == ["id", "hairstyle_score"]
     metrics = read_json(tmp_path / "metrics.json")
     assert list(metrics["validation"]) == list(metrics["all"]) == ["hairstyle"]
-    assert metrics["published"] == PUBLISHED["hairstyle_cnn"]
+    assert metrics["published"] == SCORE_NETWORKS["hairstyle_cnn"]
 
 
 def test_the_same_seed_gives_the_same_bytes(population, trained, tmp_path):

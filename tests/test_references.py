@@ -16,7 +16,8 @@ from test_workflow import copy_project, merged, said, snakemake
 from ohlora_lib.errors import InputError
 from ohlora_lib.generators.stylegan1.discriminator import StyleGANDiscriminator
 from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
-from ohlora_lib.judging.judges.registry import load_judge
+from ohlora_lib.judging.judges.registry import judge_words
+from ohlora_lib.judging.measure import load_judge
 from ohlora_lib.methods.models import open_model
 from ohlora_lib.methods.reference.adopt import adopt_generator, adopt_vectors, encode_faces
 from ohlora_lib.methods.vectorfind.groups import VERSIONS
@@ -24,7 +25,7 @@ from ohlora_lib.methods.vectorfind.vectors import Vectors, load_vectors, save_ve
 from ohlora_lib.networks.files import save_network
 from ohlora_lib.networks.property_cnn import PropertyCNN
 from ohlora_lib.networks.score_encoder import ScoreEncoder
-from ohlora_lib.reporting.leaderboard import Method, leaderboard
+from ohlora_lib.reporting.leaderboard import Judge, Method, leaderboard
 from ohlora_lib.scores import ALGORITHMS, CONTROLLED
 from ohlora_lib.store.checkpoints import read_checkpoint
 from ohlora_lib.store.shards import write_image_shard
@@ -263,7 +264,8 @@ def test_published_figures_stand_beside_a_reference_of_any_name():
     published_as = {"reference_mine": "vectorfind_v8", "finetune_v1": "finetune_v1"}
     summaries = {(name, "cnn"): summary(name, "cnn", 0.5, 0.96) for name in published_as}
     methods = {name: Method(published_as=each) for name, each in published_as.items()}
-    table = leaderboard(summaries, methods).set_index("method")
+    judges = {"cnn": Judge(**judge_words("cnn"))}
+    table = leaderboard(summaries, methods, judges).set_index("method")
     assert table.loc["reference_mine", "published_corr_eyes"] == 0.8744
     assert np.isnan(table.loc["reference_mine", "train_seconds"])
     assert table.loc["finetune_v1", "published_women"] == 0.937

@@ -22,9 +22,10 @@ from ohlora_lib.reporting.runtimes import COLUMNS, duration, plot_runtimes, read
 from ohlora_lib.reporting.strips import level_rows, plot_strips
 from ohlora_lib.reporting.summary import write_summary
 from ohlora_lib.reporting.theme import number, percent
-from ohlora_lib.reporting.wording import condition, meaning
+from ohlora_lib.reporting.wording import condition
 from ohlora_lib.runtime.digest import import_closure
 from ohlora_lib.scores import ALGORITHMS, PROPERTIES
+from ohlora_lib.scores.words import meaning
 from ohlora_lib.store.shards import write_image_shard, write_segment_shard
 from ohlora_lib.store.tables import read_json, read_table, write_json, write_table
 

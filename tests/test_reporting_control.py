@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -12,12 +13,13 @@ import pandas as pd
 import pytest
 
 from ohlora_lib.errors import InputError
+from ohlora_lib.judging.judges.registry import judge_table
 from ohlora_lib.reporting import published
 from ohlora_lib.reporting.control_grids import draw_control_grids, plot_levels
 from ohlora_lib.reporting.evaluations import read_evaluation
 from ohlora_lib.reporting.leaderboard import Method, leaderboard, training_end, write_leaderboard
 from ohlora_lib.reporting.leaderboard_columns import COLUMNS, read_figures
-from ohlora_lib.reporting.leaderboard_page import SHOWN, best_values, goodness, show
+from ohlora_lib.reporting.leaderboard_page import SHOWN, Judge, best_values, goodness, show
 from ohlora_lib.reporting.leakage import plot_leakage
 from ohlora_lib.reporting.training_curves import _best, plot_training_curves
 from ohlora_lib.runtime.digest import import_closure
@@ -26,7 +28,11 @@ from ohlora_lib.store.gallery import gallery, read_gallery
 from ohlora_lib.store.tables import read_json, read_table, write_json, write_table
 
 LATENTS, SIDE = 3, 16
-JUDGES = ("cnn", "segment")
+JUDGES = {
+    "cnn": Judge("the property CNN", "methods are trained against", as_published=True),
+    "segment": Judge("segmentation", "none of them has seen"),
+}
+CNN = {"cnn": JUDGES["cnn"]}
 SEVEN = ("eyes", "hair_color", "hair_length", "mouth", "pose", "background_mean", "background_std")
 GRIDS = ("grid_best", "grid_median", "grid_worst", "levels")
 # (correlation of the weakest property, share of good pictures), in no order
@@ -134,7 +140,8 @@ def picture(path: Path, least: tuple[int, int]) -> np.ndarray:
 
 def draw(results: Path, folder: Path, judge: str = "cnn") -> dict[str, Path]:
     paths = {name: folder / f"{name}.jpg" for name in GRIDS}
-    draw_control_grids(results / "evaluation/finetune_v3", "finetune_v3", judge, *paths.values())
+    place = results / "evaluation/finetune_v3"
+    draw_control_grids(place, "finetune_v3", judge, *paths.values(), looks_through="a lens")
     return paths
 
 
@@ -144,7 +151,8 @@ def drawn(results) -> Path:
     for judge in JUDGES:
         place = results / "evaluation/finetune_v3" / judge
         draw(results, place, judge)
-        plot_leakage(place / "leakage.png", place / "summary.json", "finetune_v3", judge)
+        paths = place / "leakage.png", place / "summary.json"
+        plot_leakage(*paths, "finetune_v3", judge, "a lens")
     curves = results / "finetune/v3/training_curves.png"
     plot_training_curves(curves, results / "finetune/v3/train_log.csv", "v3")
     return results
@@ -182,7 +190,7 @@ def test_strips_show_a_latent_once_where_ranks_coincide(drawn, tmp_path):
     document = read_json(source / "cnn/summary.json")
     document["grid50"]["worst"] = document["grid50"]["best"] = document["grid50"]["median"]
     write_json(place / "cnn/summary.json", document)
-    plot_levels(tmp_path / "levels.jpg", read_evaluation(place, "cnn"), "m")
+    plot_levels(tmp_path / "levels.jpg", read_evaluation(place, "cnn"), "m", "a lens")
     whole = cv2.imread(str(source / "cnn/levels.jpg"))
     assert picture(tmp_path / "levels.jpg", (400, 900)).shape[0] < 0.6 * whole.shape[0]
 
@@ -193,38 +201,38 @@ def test_control_grids_refuse_an_incomplete_evaluation(results, tmp_path):
     source = results / "evaluation/finetune_v3"
     paths = [tmp_path / f"{name}.jpg" for name in GRIDS]
     with pytest.raises(InputError, match=r"requests\.parquet does not exist"):
-        draw_control_grids(place, "m", "cnn", *paths)
+        draw_control_grids(place, "m", "cnn", *paths, "a lens")
     table = read_table(source / "requests.parquet")
     write_table(place / "requests.parquet", table)
     measured = read_table(source / "cnn/measured.parquet")
     write_table(place / "cnn/measured.parquet", measured[1:])
     with pytest.raises(InputError, match=r"measured\.parquet holds other rows"):
-        draw_control_grids(place, "m", "cnn", *paths)
+        draw_control_grids(place, "m", "cnn", *paths, "a lens")
     write_table(place / "cnn/measured.parquet", measured)
     write_json(place / "cnn/summary.json", {"latents": 3, "grid50": {}})
     with pytest.raises(InputError, match=r"summary\.json lacks the best latent"):
-        draw_control_grids(place, "m", "cnn", *paths)
+        draw_control_grids(place, "m", "cnn", *paths, "a lens")
     document = read_json(source / "cnn/summary.json")
     document["grid50"]["best"]["latent"] = 99
     write_json(place / "cnn/summary.json", document)
     with pytest.raises(InputError, match=r"has no grid50 of latent 99"):
-        draw_control_grids(place, "m", "cnn", *paths)
+        draw_control_grids(place, "m", "cnn", *paths, "a lens")
     assert not any(path.exists() for path in paths)
 
 
 def test_leakage(results, tmp_path):
     source = results / "evaluation/finetune_v3/cnn/summary.json"
-    plot_leakage(tmp_path / "l.png", source, "finetune_v3", "cnn")
+    plot_leakage(tmp_path / "l.png", source, "finetune_v3", "cnn", "a lens")
     picture(tmp_path / "l.png", (400, 900))
     document = read_json(source)
     document["levels"]["leakage"] = {p: {"eyes": None, "pose": 3.0} for p in CONTROLLED}
     document["levels"].pop("leakage_mean")
     write_json(tmp_path / "odd.json", document)
-    plot_leakage(tmp_path / "odd.png", tmp_path / "odd.json", "m", "cnn")
+    plot_leakage(tmp_path / "odd.png", tmp_path / "odd.json", "m", "cnn", "a lens")
     picture(tmp_path / "odd.png", (300, 300))
     write_json(tmp_path / "odd.json", {"levels": {}})
     with pytest.raises(InputError, match=r"odd\.json lacks levels\.leakage"):
-        plot_leakage(tmp_path / "odd.png", tmp_path / "odd.json", "m", "cnn")
+        plot_leakage(tmp_path / "odd.png", tmp_path / "odd.json", "m", "cnn", "a lens")
 
 
 def test_training_curves(results, tmp_path):
@@ -292,7 +300,7 @@ def test_leaderboard_ranks_by_the_weakest_property_and_broken_pictures_last(resu
 def test_a_better_method_than_the_selected_one_is_named(results, tmp_path, capsys):
     paths = tmp_path / "leaderboard.csv", tmp_path / "costs.csv", tmp_path / "leaderboard.html"
     for selected, said in (("finetune_v3", False), (None, False), ("finetune_v1", True)):
-        write_leaderboard(*paths, results / "evaluation", sources(), JUDGES, selected)
+        write_leaderboard(*paths, results / "evaluation", sources(), JUDGES, selected=selected)
         sentence = "are of finetune_v1, rank 2 of 3; the first is finetune_v3"
         assert (sentence in capsys.readouterr().out) == said
         assert (sentence in paths[2].read_text()) == said
@@ -349,7 +357,7 @@ def test_leaderboard_csv_round_trip(results, tmp_path):
     keys = [(method, judge) for method in METHODS for judge in JUDGES]
     folder = results / "evaluation"
     summaries = {(m, j): read_json(folder / m / j / "summary.json") for m, j in keys}
-    made = leaderboard(summaries, sources()).drop(columns="train_seconds")
+    made = leaderboard(summaries, sources(), JUDGES).drop(columns="train_seconds")
     read = read_table(csv)
     read["published_protocol"] = read["published_protocol"].fillna("")
     pd.testing.assert_frame_equal(read, made, check_dtype=False)
@@ -361,7 +369,7 @@ def test_a_method_without_measurable_correlation_comes_last_of_the_whole_ones():
         document = summary(method, "cnn", 0.5, 0.96)
         document["grid50"]["correlation"]["mouth"] = stat(corr) if corr else {"mean": None}
         summaries[method, "cnn"] = document
-    table = leaderboard(summaries, {name: Method() for name in "abc"})
+    table = leaderboard(summaries, {name: Method() for name in "abc"}, JUDGES)
     assert table["method"].tolist() == ["a", "c", "b"] and np.isnan(table["score"].iloc[2])
 
 
@@ -441,7 +449,8 @@ def test_a_method_that_draws_the_same_few_faces_comes_last():
     }
     for (name, _), found in summaries.items():
         found["random"]["recall"] = 0.002 if name == "finetune_v3" else 0.02
-    table = leaderboard(summaries, {"finetune_v1": Method(), "finetune_v3": Method()})
+    methods = {"finetune_v1": Method(), "finetune_v3": Method()}
+    table = leaderboard(summaries, methods, JUDGES)
     assert table["method"].tolist() == ["finetune_v1"] * 2 + ["finetune_v3"] * 2
     assert table["broken"].tolist() == [False, False, True, True]
 
@@ -486,7 +495,7 @@ def test_names_are_escaped(tmp_path):
     document = summary(name, "cnn", 0.5, 0.96)
     write_json(tmp_path / name / "cnn/summary.json", document)
     paths = [tmp_path / file for file in ("l.csv", "costs.csv", "l.html")]
-    write_leaderboard(*paths, tmp_path, {name: Method()}, ["cnn"])
+    write_leaderboard(*paths, tmp_path, {name: Method()}, CNN)
     page = Page((tmp_path / "l.html").read_text())
     assert page.rows[2][1] == name and page.keys[0][1] == name
 
@@ -498,17 +507,21 @@ def test_faces_have_a_table_of_their_own(results, tmp_path):
         "movers": {"eyes": ["Narrow_Eyes", "Young"], "mouth": ["Smiling"], "pose": []},
         "groups": {"age": dict.fromkeys(CONTROLLED, {"change": [0.1], "moved": stat(0.25)})},
     }
-    write_json(tmp_path / "faces.json", document)
+    evaluation = tmp_path / "evaluation"
+    shutil.copytree(results / "evaluation", evaluation)
+    for name in METHODS:
+        found = document if name == "finetune_v3" else {}
+        write_json(evaluation / name / "facexformer/summary.json", found)
     paths = [tmp_path / file for file in ("l.csv", "costs.csv", "l.html")]
-    seen = Method("corrected", published_as="finetune_v3", faces=tmp_path / "faces.json")
-    methods = sources(finetune_v3=seen)
-    write_leaderboard(*paths, results / "evaluation", methods, JUDGES)
-    row = Page(paths[2].read_text()).rows[-1]
+    informing = {"facexformer": judge_table("facexformer")}
+    write_leaderboard(*paths, evaluation, sources(), JUDGES, informing)
+    row, other = Page(paths[2].read_text()).rows[-3:-1]
     assert row[:3] == ["finetune_v3", "7.50", "0.900"] and row[3:6] == ["0.031"] * 3
-    assert row[6:] == ["Narrow_Eyes, Smiling, –", *["0.250"] * 3, *["–"] * 3]
+    assert row[6:] == ["Narrow_Eyes", "Smiling", "–", *["0.250"] * 3, *["–"] * 3]
+    assert other == ["finetune_v1", *["–"] * 14]
     assert "95 % interval: 7.48 to 7.52" in paths[2].read_text()
     plain = tmp_path / "plain.csv"
-    write_leaderboard(plain, *paths[1:], results / "evaluation", sources(), JUDGES)
+    write_leaderboard(plain, *paths[1:], evaluation, sources(), JUDGES)
     assert plain.read_bytes() == paths[0].read_bytes()  # ranks nothing
     assert "facexformer" not in paths[2].read_text()
 
@@ -522,7 +535,7 @@ def test_leaderboard_refuses_a_missing_or_foreign_summary(results, tmp_path):
     assert "finetune_v2/cnn/summary.json does not exist" in sentence and "\n" not in sentence
     write_json(tmp_path / "m/cnn/summary.json", {"grid50": {"correlation": {"eyes": 0.5}}})
     with pytest.raises(InputError, match=r"m/cnn/summary\.json lacks the correlations of grid50"):
-        write_leaderboard(*paths, tmp_path, {"m": Method()}, ["cnn"])
+        write_leaderboard(*paths, tmp_path, {"m": Method()}, CNN)
     bench = tmp_path / "b.tsv"
     bench.write_text("a\tb\n1\t2\n")
     with pytest.raises(InputError, match=r"b\.tsv is not a benchmark file"):

@@ -17,6 +17,7 @@ from ohlora_lib.networks.annotator import Annotator
 from ohlora_lib.networks.attribute_cnn import ATTRIBUTES, AttributeCNN
 from ohlora_lib.networks.files import save_network
 from ohlora_lib.networks.property_cnn import PropertyCNN
+from ohlora_lib.reporting import published
 from ohlora_lib.reporting.concept import plot_concept
 from ohlora_lib.reporting.search_cost import STEP, plot_curves, plot_search_cost, plot_yields
 from ohlora_lib.store.tables import read_json, read_table, write_json, write_table
@@ -186,6 +187,7 @@ def test_what_readers_say_before_and_after(files, tmp_path, annotated):
         path,
         count=20,
         seed=1,
+        published=published.CONCEPT,
     )
     found = read_json(path)
     assert found["images"] == 20 and found["published"]["after"]["gender"] > 0.9

@@ -13,5 +13,5 @@ collect_metrics(
     snakemake.input.get("annotator"),
     snakemake.output.metrics,
     attribute=snakemake.wildcards.attribute,
-    population=snakemake.wildcards.population,
+    published=snakemake.params.published,
 )

@@ -17,10 +17,12 @@ draw_control_grids(
     median=snakemake.output.median,
     worst=snakemake.output.worst,
     levels=snakemake.output.levels,
+    looks_through=snakemake.params.looks_through,
 )
 plot_leakage(
     snakemake.output.leakage,
     snakemake.input.summary,
     method=snakemake.wildcards.method,
     judge=snakemake.wildcards.judge,
+    looks_through=snakemake.params.looks_through,
 )

@@ -18,6 +18,7 @@ finetune(
     property_cnn=snakemake.input.property_cnn,
     discriminator=snakemake.input.get("discriminator"),
     attribute_cnns=snakemake.input.get("attribute_cnns", []),
+    wanted=snakemake.params.wanted,
     name=snakemake.wildcards.version,
     recipe=snakemake.params.recipe,
     options=FinetuneOptions(**snakemake.params.options),

@@ -14,6 +14,7 @@ judge_concept(
     snakemake.output.document,
     count=snakemake.params.images,
     seed=snakemake.params.seed,
+    published=snakemake.params.published,
     batch_size=snakemake.params.batch_size,
     device=default_device(),
 )

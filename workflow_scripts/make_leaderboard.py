@@ -4,7 +4,7 @@ from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads)
 
-from ohlora_lib.reporting.leaderboard import Method, write_leaderboard
+from ohlora_lib.reporting.leaderboard import Judge, Method, write_leaderboard
 
 write_leaderboard(
     snakemake.output.csv,
@@ -12,7 +12,7 @@ write_leaderboard(
     snakemake.output.page,
     evaluation=snakemake.params.evaluation,
     methods={name: Method(**source) for name, source in snakemake.params.methods.items()},
-    judges=snakemake.params.judges,
-    informing=dict(zip(snakemake.params.informing, snakemake.params.modules, strict=True)),
+    judges={name: Judge(**words) for name, words in snakemake.params.judges.items()},
+    informing=snakemake.params.informing,
     selected=snakemake.params.selected,
 )

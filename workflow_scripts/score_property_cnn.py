@@ -18,5 +18,6 @@ score_property_cnn(
     snakemake.output.csv,
     snakemake.output.metrics,
     kind=network_class(snakemake.params.kind),
+    published=snakemake.params.published,
     device=default_device(),
 )

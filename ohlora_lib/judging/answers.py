@@ -1,11 +1,6 @@
-"""Attributes of pictures as numbers: which ones are judged, and on which scale they change."""
+"""The scale on which the attributes of pictures change."""
 
 import numpy as np
-
-# attribute -> what the share of pictures that have it is called
-SHARES = {"gender": "women", "quality": "good", "age": "old", "glass": "glass"}
-ATTRIBUTES = tuple(SHARES)
-PERSON = ("gender", "age", "glass")  # what makes another person where an edit flips it
 
 EDGE = 1e-7  # probabilities are kept so far from 0 and 1, which have no log odds
 

@@ -19,8 +19,9 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
+from ohlora_lib.attributes import SHARES
 from ohlora_lib.errors import InputError
-from ohlora_lib.judging.answers import SHARES, log_odds
+from ohlora_lib.judging.answers import log_odds
 from ohlora_lib.judging.distribution import (
     cosine_distance,
     kernel_distance,

@@ -19,12 +19,6 @@ from ohlora_lib.seeds import derive_seed
 from ohlora_lib.store.layout import CHUNK
 from ohlora_lib.store.tables import write_json
 
-# Of FineTune-v8, by the mean of the four classifiers' folds: first test and last epoch.
-PUBLISHED = {
-    "before": {"gender": 0.8975, "quality": 0.9652, "age": 0.0616, "glass": 0.0576},
-    "after": {"gender": 0.9878, "quality": 0.9900, "age": 0.0154, "glass": 0.0118},
-}
-
 
 def judge_concept(
     generators: Mapping[str, str | Path],
@@ -33,6 +27,7 @@ def judge_concept(
     path: str | Path,
     count: int,
     seed: int,
+    published: Mapping[str, Mapping[str, float]] | None = None,
     batch_size: int = 16,
     device: str = "cpu",
 ) -> None:
@@ -48,6 +43,7 @@ def judge_concept(
             `mean` probability and the `share` at 0.5 or above of every attribute.
         count: faces per generator.
         seed: the run's seed.
+        published: what the reference published of the same, before and after; noted beside.
         batch_size: pictures per forward pass.
         device: torch device name.
 
@@ -59,7 +55,7 @@ def judge_concept(
         for name, paths in classifiers.items()
     }
     reader = None if annotator is None else load_reader(annotator, device=device)
-    document: dict[str, Any] = {"images": count, "published": PUBLISHED}
+    document: dict[str, Any] = {"images": count, "published": published}
     for name, checkpoint in generators.items():
         network = load_generator(checkpoint)
         synthesizer = Synthesizer(network, batch_size, device)

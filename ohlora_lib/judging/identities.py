@@ -20,14 +20,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ohlora_lib.attributes import ATTRIBUTES, PERSON, WANTED
 from ohlora_lib.errors import InputError
-from ohlora_lib.judging.answers import ATTRIBUTES, PERSON
 from ohlora_lib.judging.grids import LEVEL_ROWS, LEVELS, REBUILD, check_rows, grid_rows
 from ohlora_lib.judging.metrics import CORRELATIONS_V8, flips, known_mean
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.store.tables import read_json, read_table, write_json, write_table
 
-WANTED = {"gender": True, "quality": True, "age": False, "glass": False}  # good young women
 SCORE = (
     "control (smallest grid50 correlation over judges and properties) x looks (mean probability of"
     " a good picture of a young woman without glasses over the levels pictures) x sameness"

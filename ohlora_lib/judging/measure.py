@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from ohlora_lib.errors import InputError
 from ohlora_lib.judging.grids import REBUILD, check_rows, grid_rows
-from ohlora_lib.scores.normalize import DECIMALS
+from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.store.gallery import iter_gallery, read_rows
 from ohlora_lib.store.tables import read_table, write_table
 
@@ -20,6 +20,7 @@ class Judge(Protocol):
 
     columns: tuple[str, ...]  # what it measures
     grid: str | None  # the requests whose pictures it measures (`judging.grids`); None: all
+    decimals: int | None  # that its measurements are rounded to; None: as they are
 
     def score(self, images: np.ndarray) -> np.ndarray:
         """Measure uint8 RGB pictures [N, H, W, 3]: float64 [N, columns], NaN where missing."""
@@ -53,14 +54,15 @@ def score_pictures(
         judge: see `load_judge`.
         requests_path: table of the requests that the pictures were drawn for.
         pictures_path: the gallery.
-        path: table to write: `row` and the judge's columns, 4 decimals; NaN where missing.
+        path: table to write: `row` and the judge's columns, rounded to the judge's decimals; NaN
+            where missing.
 
     Raises:
         InputError: the gallery is damaged, or of other requests.
     """
     wanted = None
     if judge.grid is not None:
-        requests = read_table(requests_path, ("row", "latent", "grid"))
+        requests = read_table(requests_path, ("row", "latent", "grid", *CONTROLLED))
         check_rows(requests, requests_path)
         if not np.array_equal(requests["row"], read_rows(pictures_path)):
             raise InputError(
@@ -74,7 +76,8 @@ def score_pictures(
                 chosen = np.isin(part, wanted)
                 part, images = part[chosen], images[chosen]
             rows.append(part)
-            scores.append(judge.score(images).round(DECIMALS))
+            found = judge.score(images)
+            scores.append(found if judge.decimals is None else found.round(judge.decimals))
             progress.update(len(part))
     table = pd.DataFrame(np.concatenate(scores), columns=list(judge.columns))
     table.insert(0, "row", np.concatenate(rows))

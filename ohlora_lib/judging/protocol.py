@@ -35,9 +35,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ohlora_lib.attributes import ATTRIBUTES, PERSON, SHARES
 from ohlora_lib.errors import InputError
 from ohlora_lib.judging import metrics
-from ohlora_lib.judging.answers import ATTRIBUTES, PERSON, SHARES, log_odds
+from ohlora_lib.judging.answers import log_odds
 from ohlora_lib.judging.grids import (
     FIXED,
     LEVEL_ROWS,

@@ -16,10 +16,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ohlora_lib.attributes import attribute
 from ohlora_lib.errors import InputError
 from ohlora_lib.labelling.answers import SKIP, Answer, AnswerLog, Answers, Question, Value, is_value
 from ohlora_lib.labelling.session import Task
-from ohlora_lib.labelling.wording import wording
 from ohlora_lib.store.atomic import atomic_path
 
 FORMATS = ("label-studio", "label-studio-min", "csv")
@@ -95,7 +95,7 @@ def _row(item: Annotation, people: Sequence[str]) -> dict[str, Any]:
         "annotator": people.index(item.annotator) + 1,
         "created_at": item.time,
         "lead_time": item.seconds,
-        **{name: wording(name).answer(value) for name, value in item.choices.items()},
+        **{name: attribute(name).code(value) for name, value in item.choices.items()},
     }
     return row | ({"was_cancelled": True} if item.cancelled else {})
 
@@ -284,13 +284,12 @@ def _annotation(
     values = {}
     for name in task.attributes:
         if name in choices and not cancelled:
-            words = wording(name)
+            words = attribute(name)
             chosen = choices[name]
             value = words.value(chosen) if isinstance(chosen, str) else None
             if not is_value(value):
-                raise InputError(
-                    f"{where}: {name} is {chosen!r}, not {words.yes} or {words.no}; {REMEDY}"
-                )
+                known = f"{words.code(1)} or {words.code(0)}"
+                raise InputError(f"{where}: {name} is {chosen!r}, not {known}; {REMEDY}")
             values[name] = value
     try:
         seconds = float(facts.get("lead_time") or 0)

@@ -14,11 +14,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from ohlora_lib.attributes import attribute
 from ohlora_lib.labelling.agreement import agreement
 from ohlora_lib.labelling.answers import SKIP, Answer, AnswerLog, Answers, Question, Value, is_value
 from ohlora_lib.labelling.export import write_labels
 from ohlora_lib.labelling.queue import Scores, Step
-from ohlora_lib.labelling.wording import wording
 
 RECENT = 50  # answers that the speed is taken from
 LONGEST = 60.0  # seconds; a longer answer was a break
@@ -117,7 +117,7 @@ class Session:
                 "population": task.population,
                 "annotator": task.annotator,
                 "csv": str(self.csv_path),
-                "attributes": [{"name": name, **asdict(wording(name))} for name in task.attributes],
+                "attributes": [_words(name) for name in task.attributes],
                 "steps": [
                     {
                         "id": step.id,
@@ -298,3 +298,9 @@ def _since(request: dict[str, Any]) -> int:
     if type(value) is not int or value < 0:
         raise RequestError("since must be a whole number")
     return value
+
+
+def _words(name: str) -> dict[str, str]:
+    """Return what the page calls an attribute and its answers."""
+    words = attribute(name)
+    return {"name": name, "question": words.question, "yes": words.yes, "no": words.no}

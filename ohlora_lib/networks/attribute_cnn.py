@@ -1,4 +1,4 @@
-"""CNNs that tell one attribute (gender, quality, age, glass) from a picture.
+"""CNNs that predict one attribute, such as gender or glasses, from a picture.
 
 The convolutional networks of Oh-LoRA, with its parameter names, so that its checkpoints load at 256
 pixels; below 256 the same family with padded, narrower layers.
@@ -32,7 +32,8 @@ LAYOUTS: dict[str, _Layout] = {
     "age": _Layout((0, 1 / 2, 0, 1), (32, 64, 128, 128, 256, 256), (2, 3, 4, 5)),
     "glass": _Layout((5 / 16, 1 / 2, 1 / 4, 3 / 4), (32, 64, 128, 128, 256), (2, 3, 4)),
 }
-ATTRIBUTES = tuple(LAYOUTS)
+ATTRIBUTES = tuple(LAYOUTS)  # those that the reference has networks for
+OTHER = LAYOUTS["gender"]  # of all other attributes: the whole picture
 
 
 class AttributeCNN(nn.Module):
@@ -44,7 +45,7 @@ class AttributeCNN(nn.Module):
     the map stays at 3 or more; that is fast and keeps enough of a map from a small crop.
 
     Args:
-        attribute: one of `ATTRIBUTES`.
+        attribute: its name; see `LAYOUTS` and `OTHER`.
         resolution: image side in pixels, at least 32 and a multiple of 16.
         conv_dropout: probability that a channel is dropped after a convolution.
         dropout: probability that a feature is dropped after fc1.
@@ -60,8 +61,6 @@ class AttributeCNN(nn.Module):
         dropout: float = 0.45,
     ) -> None:
         super().__init__()
-        if attribute not in LAYOUTS:
-            raise ValueError(f"attribute must be one of {ATTRIBUTES}, got {attribute!r}")
         if resolution < 32 or resolution % 16:
             raise ValueError(f"resolution must be a multiple of 16 from 32 on, got {resolution}")
         self._config = {
@@ -72,7 +71,7 @@ class AttributeCNN(nn.Module):
         }
         self.attribute = attribute
         self.resolution = resolution
-        layout = LAYOUTS[attribute]
+        layout = LAYOUTS.get(attribute, OTHER)
         self.top, self.bottom, self.left, self.right = (
             int(fraction * resolution) for fraction in layout.crop
         )

@@ -1,6 +1,6 @@
 """Collects the metrics of an attribute's folds; compares answers and labels with the true ones."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,22 +9,6 @@ import pandas as pd
 from ohlora_lib.store.tables import read_json, read_table, write_json
 
 METRICS = ("loss", "accuracy", "precision", "recall", "f1", "auroc")
-_PUBLISHED = {  # in the order of METRICS
-    "original": {
-        "gender": (0.2564, 0.9045, 0.8984, 0.9334, 0.9155, 0.9601),
-        "quality": (0.0951, 0.9315, 0.9906, 0.9370, 0.9630, 0.9536),
-    },
-    "v1": {
-        "gender": (0.0957, 0.9620, 0.9742, 0.9839, 0.9790, 0.9815),
-        "quality": (0.0424, 0.9675, 0.9973, 0.9689, 0.9829, 0.9861),
-        "age": (0.1551, 0.8915, 0.3327, 0.6877, 0.4482, 0.8853),
-        "glass": (0.0579, 0.9765, 0.7242, 0.9029, 0.8016, 0.9894),
-    },
-}
-PUBLISHED = {  # mean over the folds of the reference, by population (spec sections 2.3 and 13.2)
-    population: {name: dict(zip(METRICS, row, strict=True)) for name, row in rows.items()}
-    for population, rows in _PUBLISHED.items()
-}
 
 
 def collect_metrics(
@@ -34,7 +18,7 @@ def collect_metrics(
     annotator_path: str | Path | None,
     path: str | Path,
     attribute: str,
-    population: str,
+    published: Mapping[str, float] | None = None,
 ) -> None:
     """Write all folds' metrics, their mean, and the agreement with the annotator's true answers.
 
@@ -48,7 +32,7 @@ def collect_metrics(
         annotator_path: the annotator's probabilities, without mistakes; None where a person labels.
         path: JSON to write.
         attribute: which.
-        population: whose images; decides which published figures stand beside.
+        published: what the reference published of the metrics, if anything; noted beside.
     """
     documents = [read_json(fold) for fold in fold_paths]
     names = ("fold", "epochs", "best_epoch", *METRICS)
@@ -70,7 +54,7 @@ def collect_metrics(
     document = {
         "folds": folds,
         "mean": mean,
-        "published": PUBLISHED.get(population, {}).get(attribute),
+        "published": published,
         "agreement": agreement,
         "label_mistakes": mistakes,
     }

@@ -10,6 +10,7 @@ import torch
 from tqdm import tqdm
 
 from ohlora_lib.errors import InputError, rebuild
+from ohlora_lib.networks.annotator import ATTRIBUTES
 from ohlora_lib.portraits.parameters import (
     AGE_CUT,
     GLASS_CUT,
@@ -21,7 +22,6 @@ from ohlora_lib.portraits.renderer import render
 from ohlora_lib.seeds import derive_seed
 from ohlora_lib.store.atomic import atomic_path
 
-ATTRIBUTES = ("gender", "quality", "age", "glass")
 CHUNK = 64  # portraits drawn at once
 
 

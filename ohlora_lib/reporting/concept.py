@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from ohlora_lib.attributes import attribute
 from ohlora_lib.reporting.theme import BLUE, LIGHT_BLUE, MUTED, headline, number, saved_figure
 from ohlora_lib.store.tables import read_json
 
-TITLES = {"gender": "women", "quality": "good pictures", "age": "old", "glass": "glasses"}
 READERS = {
     "annotator": "annotator, which chose nothing",
     "classifiers": "classifiers, which chose the faces",
@@ -23,7 +23,7 @@ def plot_concept(path: str | Path, document: str | Path) -> None:
     published = found["published"]
     readers = [name for name in READERS if name in found["after"]]
     known = found["after"]["classifiers"]
-    titles = {name: title for name, title in TITLES.items() if name in known}
+    titles = {name: attribute(name).many for name in known}
     with saved_figure(path, 13, 4.6) as figure:
         headline(
             figure,

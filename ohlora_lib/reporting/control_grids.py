@@ -5,12 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ohlora_lib.judging.judges.registry import judge_words
 from ohlora_lib.reporting.evaluations import Evaluation, read_evaluation
 from ohlora_lib.reporting.sheets import GAP, MARGIN, Sheet, fit
 from ohlora_lib.reporting.theme import BLUE, MUTED, ORANGE, RED, number
-from ohlora_lib.reporting.wording import ends, meaning
 from ohlora_lib.scores import CONTROLLED
+from ohlora_lib.scores.words import ends, meaning
 
 CLOSE, NEAR = 0.5, 1.0  # score units; how far a measured value may be off to be blue, or orange
 _HEAD = 116  # px of title, notes and legend
@@ -28,6 +27,7 @@ def draw_control_grids(
     median: str | Path,
     worst: str | Path,
     levels: str | Path,
+    looks_through: str,
 ) -> None:
     """Write the grid of 50 pictures of three latents, and strips of one property at a time.
 
@@ -39,17 +39,20 @@ def draw_control_grids(
         median: picture to write, of the latent in the middle.
         worst: picture to write, of the latent that obeys worst.
         levels: picture to write, strips of these three latents.
+        looks_through: what the judge looks through, in words.
 
     Raises:
         InputError: an artefact is missing or damaged.
     """
     evaluation = read_evaluation(folder, judge)
     for which, path in (("best", best), ("median", median), ("worst", worst)):
-        plot_grid50(path, evaluation, method, which)
-    plot_levels(levels, evaluation, method)
+        plot_grid50(path, evaluation, method, which, looks_through)
+    plot_levels(levels, evaluation, method, looks_through)
 
 
-def plot_grid50(path: str | Path, evaluation: Evaluation, method: str, which: str) -> None:
+def plot_grid50(
+    path: str | Path, evaluation: Evaluation, method: str, which: str, looks_through: str
+) -> None:
     """Draw the grid of 50 (spec 8.4) of one latent: rows are mouth and eyes, columns pose.
 
     Args:
@@ -57,6 +60,7 @@ def plot_grid50(path: str | Path, evaluation: Evaluation, method: str, which: st
         evaluation: the method, seen by one judge.
         method: its name.
         which: "best", "median" or "worst".
+        looks_through: see `draw_control_grids`.
     """
     chosen = evaluation.chosen(which)
     rows = evaluation.requested("grid50", chosen["latent"])
@@ -73,7 +77,7 @@ def plot_grid50(path: str | Path, evaluation: Evaluation, method: str, which: st
         f"{method}, judge “{evaluation.judge}”: {_latent(evaluation, which)}",
         f"Correlation of requested and measured: {reached}",
         f"One latent, asked for {len(rows)} combinations. Under each picture: requested → measured"
-        f" by {judge_words(evaluation.judge)}.",
+        f" by {looks_through}.",
     )
     columns = {pose: MARGIN + _LABELS + i * (_CELL + GAP) for i, pose in enumerate(poses)}
     for pose, x in columns.items():
@@ -100,13 +104,14 @@ def plot_grid50(path: str | Path, evaluation: Evaluation, method: str, which: st
     sheet.save(path)
 
 
-def plot_levels(path: str | Path, evaluation: Evaluation, method: str) -> None:
+def plot_levels(path: str | Path, evaluation: Evaluation, method: str, looks_through: str) -> None:
     """Draw strips that move one property at a time, the others at 0, of three latents.
 
     Args:
         path: the picture to write.
         evaluation: the method, seen by one judge.
         method: its name.
+        looks_through: see `draw_control_grids`.
     """
     latents: dict[int, str] = {}
     for which in ("median", "best", "worst"):
@@ -122,7 +127,7 @@ def plot_levels(path: str | Path, evaluation: Evaluation, method: str) -> None:
         f"{method}, judge “{evaluation.judge}”: one property at a time",
         "From left to right only the named property should change, and the person should stay.",
         "The other two are requested at 0. Under each picture: the named property as measured by"
-        f" {judge_words(evaluation.judge)}.",
+        f" {looks_through}.",
     )
     columns = {level: MARGIN + _LABELS + i * (_STRIP + GAP) for i, level in enumerate(levels)}
     sheet.text(MARGIN, _HEAD + 8, "requested", size=15, weight="bold")

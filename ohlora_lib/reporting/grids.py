@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ohlora_lib.attributes import attribute
 from ohlora_lib.reporting.material import draw, fetch_images
 from ohlora_lib.reporting.sheets import GAP, MARGIN, Sheet, fit, heading_height
 from ohlora_lib.reporting.theme import MUTED, number, percent
-from ohlora_lib.reporting.wording import answers, condition
+from ohlora_lib.reporting.wording import condition
 from ohlora_lib.seeds import rng
 from ohlora_lib.store.tables import read_json, read_table
 
@@ -212,7 +213,9 @@ def plot_labelled(
         for value in (1, 0):
             same = table.loc[table[name] == value, "id"].to_numpy()
             share = percent(len(same) / max(1, len(table)))
-            title = f"{name} = {value} ({answers(name)[value]}): {number(len(same))} ({share})"
+            title = (
+                f"{name} = {value} ({attribute(name).word(value)}): {number(len(same))} ({share})"
+            )
             groups.append(
                 Group(title, draw(same, COLUMNS, rng(seed, "grid", "labelled", name, value)))
             )

@@ -13,8 +13,8 @@ from ohlora_lib.reporting.theme import (
     number,
     saved_figure,
 )
-from ohlora_lib.reporting.wording import meaning
 from ohlora_lib.scores import ALGORITHMS, PROPERTIES
+from ohlora_lib.scores.words import meaning
 from ohlora_lib.store.tables import read_table
 
 _LIMIT = 4  # standard deviations; what lies beyond counts in the outermost bins

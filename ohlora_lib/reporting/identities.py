@@ -10,17 +10,17 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from ohlora_lib.attributes import ATTRIBUTES
 from ohlora_lib.errors import InputError, rebuild
 from ohlora_lib.reporting.sheets import GAP, MARGIN, Sheet, fit
 from ohlora_lib.reporting.theme import BLUE, FAINT, INK, MUTED, QUALITY, RED, number, percent
-from ohlora_lib.reporting.wording import ends, meaning
 from ohlora_lib.scores import CONTROLLED
+from ohlora_lib.scores.words import ends, meaning
 from ohlora_lib.store.atomic import atomic_path
 from ohlora_lib.store.gallery import read_gallery
 from ohlora_lib.store.tables import read_json, read_table
 
 COLUMNS = ("rank", "latent", "score", "passes", "control", "mae", "drift", "flips")
-ANSWERS = ("quality", "gender", "age", "glass")
 
 _HEAD = 144  # px of title, notes and levels
 _FACE = 208  # px of the all-zero picture
@@ -176,7 +176,7 @@ def read_ranking(
     """
     folder = Path(folder)
     table, summary = read_table(identities_path), read_json(summary_path)
-    wanted = {*COLUMNS, *ANSWERS}
+    wanted = {*COLUMNS, *ATTRIBUTES}
     if not len(table) or not wanted <= set(table.columns):
         missing = ", ".join(sorted(wanted - set(table.columns))) or "every row"
         raise InputError(f"{identities_path} lacks {missing}; {rebuild(identities_path)}")
@@ -371,10 +371,7 @@ def _article(identity: Identity, levels: tuple[float, ...]) -> str:
         "mean error": number(found["mae"], 2),
         "identity drift": number(found["drift"], 3),
         "flips": percent(found["flips"], 0),
-        "good picture": percent(found["quality"]),
-        "woman": percent(found["gender"]),
-        "old": percent(found["age"]),
-        "glasses": percent(found["glass"]),
+        **{words.yes: percent(found[name]) for name, words in ATTRIBUTES.items()},
     }
     listed = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in facts.items())
     warning = "" if found["passes"] else '<dt class="warn">fails a gate</dt><dd></dd>'

@@ -1,9 +1,9 @@
 """The leaderboard: every method by every judge, ranked, beside what the reference published."""
 
-import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,8 @@ import pandas as pd
 from ohlora_lib.errors import InputError, rebuild
 from ohlora_lib.reporting import published
 from ohlora_lib.reporting.leaderboard_columns import COLUMNS, read_figures, read_intervals
-from ohlora_lib.reporting.leaderboard_page import render
+from ohlora_lib.reporting.leaderboard_informing import render_table
+from ohlora_lib.reporting.leaderboard_page import Judge, render
 from ohlora_lib.reporting.theme import number
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.store.atomic import atomic_path
@@ -63,8 +64,8 @@ def write_leaderboard(
     html: str | Path,
     evaluation: str | Path,
     methods: Mapping[str, Method],
-    judges: Sequence[str],
-    informing: Mapping[str, str] | None = None,
+    judges: Mapping[str, Judge],
+    informing: Mapping[str, Mapping[str, Any]] | None = None,
     selected: str | None = None,
 ) -> None:
     """Write the leaderboard as a table and as a page.
@@ -77,8 +78,8 @@ def write_leaderboard(
             relative to it.
         evaluation: folder with {method}/{judge}/summary.json and the pictures beside it.
         methods: by name.
-        judges: those that rank, in the order of the rows.
-        informing: the other judges, with the module that renders the table of each.
+        judges: those that rank, by name, in the order of the rows.
+        informing: tables of the other judges by name, see `leaderboard_informing.render_table`.
         selected: the method whose faces are ranked and whose model is shipped, if any. Where
             another is better, the page says so, and so does what is printed.
 
@@ -92,7 +93,7 @@ def write_leaderboard(
             path = evaluation / method / judge / "summary.json"
             summaries[method, judge] = read_json(path)
             _check(summaries[method, judge], path)
-    table = leaderboard(summaries, methods)
+    table = leaderboard(summaries, methods, judges)
     write_table(csv, table.drop(columns="train_seconds"))
     write_table(costs, table[["method", "train_seconds"]].drop_duplicates("method"))
     intervals = {key: read_intervals(summary) for key, summary in summaries.items()}
@@ -105,22 +106,26 @@ def write_leaderboard(
     if warning:
         print(warning, flush=True)
     tables = [
-        importlib.import_module(module).render(
+        render_table(
+            judge,
+            shown,
             {
                 name: read_json(evaluation / name / judge / "summary.json")
                 for name in table["method"].unique()
-            }
+            },
         )
-        for judge, module in (informing or {}).items()
+        for judge, shown in (informing or {}).items()
     ]
     folder = Path(html).parent
-    page = render(table, intervals, evaluation, curves, tables, notes, folder, warning)
+    page = render(table, judges, intervals, evaluation, curves, tables, notes, folder, warning)
     with atomic_path(html) as part:
         part.write_text(page, encoding="utf-8")
 
 
 def leaderboard(
-    summaries: Mapping[tuple[str, str], dict], methods: Mapping[str, Method]
+    summaries: Mapping[tuple[str, str], dict],
+    methods: Mapping[str, Method],
+    judges: Mapping[str, Judge],
 ) -> pd.DataFrame:
     """Rank methods.
 
@@ -133,13 +138,14 @@ def leaderboard(
     Args:
         summaries: summary.json by (method, judge).
         methods: by name.
+        judges: by name.
 
     Returns:
         One row per method and judge, best method first: rank, method, recipe, judge, score, broken
         (whether its pictures put it last), latents, every column of `COLUMNS`, each followed by
         published_<column> where the reference published it, samples, and published_protocol. The
-        reference knew no second judge: what it published stands beside the judge "cnn" only, or
-        beside both if it depends on none.
+        reference knew one judge: what it published stands beside that one only, or beside all if it
+        depends on none.
     """
     rows = []
     for (name, judge), summary in summaries.items():
@@ -154,7 +160,7 @@ def leaderboard(
             "train_seconds": training_seconds(methods[name].benchmarks, methods[name].earlier),
         }
         for column in COLUMNS:
-            if column.name in PUBLISHED and (judge == "cnn" or column.shared):
+            if column.name in PUBLISHED and (judges[judge].as_published or column.shared):
                 row[f"published_{column.name}"] = theirs.get(column.name, np.nan)
         row["published_protocol"] = theirs.get("protocol", "")
         row["weakest"] = np.min([row[f"corr_{p}"] for p in CONTROLLED])  # NaN if one is

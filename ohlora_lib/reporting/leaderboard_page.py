@@ -5,6 +5,7 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from itertools import groupby
 from pathlib import Path
@@ -12,7 +13,6 @@ from pathlib import Path
 import cv2
 import pandas as pd
 
-from ohlora_lib.judging.judges.registry import judge_words
 from ohlora_lib.reporting.leaderboard_columns import COLUMNS, Column
 from ohlora_lib.reporting.theme import BLUE, FAINT, INK, MUTED, QUALITY, RED, number, percent
 
@@ -78,8 +78,24 @@ table.querySelectorAll("th button").forEach((button, index) => button.onclick = 
 """
 
 
+@dataclass(frozen=True)
+class Judge:
+    """What the page says of a judge that ranks.
+
+    Attributes:
+        looks_through: what it looks through, in words.
+        standing: how it stands to the methods, in words that follow "which".
+        as_published: whether the reference study judged with it: its figures then stand beside.
+    """
+
+    looks_through: str
+    standing: str
+    as_published: bool = False
+
+
 def render(
     table: pd.DataFrame,
+    judges: Mapping[str, Judge],
     intervals: Mapping[tuple[str, str], dict[str, tuple[float, float]]],
     evaluation: Path,
     curves: Mapping[str, str | Path],
@@ -92,6 +108,7 @@ def render(
 
     Args:
         table: see `leaderboard.leaderboard`.
+        judges: those that rank, by name.
         intervals: 95 % intervals of columns, by (method, judge).
         evaluation: folder with {method}/{judge}/ and the pictures in it; missing ones are left out.
         curves: picture of the training, by method.
@@ -115,7 +132,7 @@ def render(
 </head>
 <body>
 <h1>Which method makes the generator obey?</h1>
-{_introduction(count, latents)}{f'<p class="warn">{escape(note)}</p>' if note else ""}
+{_introduction(count, latents, judges)}{f'<p class="warn">{escape(note)}</p>' if note else ""}
 <div class="scroll"><table>
 <thead>{_head()}</thead>
 {bodies}
@@ -156,12 +173,14 @@ def show(value: float, column: Column) -> str:
     return number(value, column.decimals)
 
 
-def _introduction(count: int, latents: int) -> str:
+def _introduction(count: int, latents: int, judges: Mapping[str, Judge]) -> str:
+    listed = "; ".join(
+        f"<i>{escape(name)}</i> is {escape(judge.looks_through)}, which {escape(judge.standing)}"
+        for name, judge in judges.items()
+    )
     return f"""<p>{count} method{"s" * (count != 1)}, each asked to draw faces with given eyes,
-mouth and pose, over {number(latents)} latents. Two judges measure every picture:
-<i>cnn</i> is {judge_words("cnn")}, which
-methods are taught by, and <i>segment</i> is {judge_words("segment")}, which none of them has seen.
-A method is good when both say so.</p>
+mouth and pose, over {number(latents)} latents. {len(judges)} judges measure every picture:
+{listed}. A method is good when all of them say so.</p>
 <p class="muted">Ranked by the <b>score</b>: the smallest of the three correlations of requested and
 measured on the grid of 50, averaged over the judges. A method whose share of good pictures falls
 below 90 % of the filtered set’s, or whose recall of that set is below 1 %, is marked

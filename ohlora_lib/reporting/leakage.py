@@ -6,7 +6,6 @@ import matplotlib
 import numpy as np
 
 from ohlora_lib.errors import InputError, rebuild
-from ohlora_lib.judging.judges.registry import judge_words
 from ohlora_lib.reporting.leaderboard_columns import mean_of
 from ohlora_lib.reporting.theme import FAINT, INK, MUTED, headline, number, saved_figure
 from ohlora_lib.scores import CONTROLLED, PROPERTIES
@@ -16,7 +15,9 @@ _COLORS = matplotlib.colormaps["RdBu_r"]
 _DARK = 0.6  # magnitude from which the cell needs white figures
 
 
-def plot_leakage(path: str | Path, summary: str | Path, method: str, judge: str) -> None:
+def plot_leakage(
+    path: str | Path, summary: str | Path, method: str, judge: str, looks_through: str
+) -> None:
     """Draw the leakage matrix as a heat map with its values.
 
     Args:
@@ -24,6 +25,7 @@ def plot_leakage(path: str | Path, summary: str | Path, method: str, judge: str)
         summary: summary.json of the method and judge.
         method: its name.
         judge: its name.
+        looks_through: what the judge looks through, in words.
 
     Raises:
         InputError: the summary is missing or has no leakage.
@@ -43,7 +45,7 @@ def plot_leakage(path: str | Path, summary: str | Path, method: str, judge: str)
     mean = number(mean_of(document["levels"].get("leakage_mean")), 2)
     note = (
         "Row: the property whose request rises by one standard deviation. Column: by how many"
-        f" standard deviations each property follows,\nas measured by {judge_words(judge)}"
+        f" standard deviations each property follows,\nas measured by {looks_through}"
         f"{', and each attribute (its log odds)' if attributes else ''}."
         " Framed cells should be 1, all others 0."
     )

@@ -1,9 +1,14 @@
-"""Figures that the reference study published, shown beside ours (spec sections 1-14).
+"""Figures that the reference study published, shown beside ours; nothing here loads torch.
 
 Those of a population belong to its "original", 10,000 images of a StyleGAN trained on CelebA, or to
-"v1", 15,000 images of FineTune-v1; of each 2,000 were labelled by hand. Means of the attribute
-networks travel in their metrics.json.
+"v1", 15,000 images of FineTune-v1; of each 2,000 were labelled by hand. Those of networks and of
+the concept are params of the rules whose results note them beside ours.
 """
+
+from collections.abc import Sequence
+from typing import Any
+
+from ohlora_lib.scores import ALGORITHMS
 
 # Images that pass each condition of the filter alone, and all; of v1 the labelled ones stood aside.
 IMAGES = {"original": 10_000, "v1": 15_000}
@@ -33,6 +38,67 @@ CORRELATION = {
         "background_mean": 0.975,
         "background_std": 0.775,
     }
+}
+
+_METRICS = ("loss", "accuracy", "precision", "recall", "f1", "auroc")
+# Of the attribute networks, means over the folds.
+_CLASSIFIERS = {
+    "original": {
+        "gender": (0.2564, 0.9045, 0.8984, 0.9334, 0.9155, 0.9601),
+        "quality": (0.0951, 0.9315, 0.9906, 0.9370, 0.9630, 0.9536),
+    },
+    "v1": {
+        "gender": (0.0957, 0.9620, 0.9742, 0.9839, 0.9790, 0.9815),
+        "quality": (0.0424, 0.9675, 0.9973, 0.9689, 0.9829, 0.9861),
+        "age": (0.1551, 0.8915, 0.3327, 0.6877, 0.4482, 0.8853),
+        "glass": (0.0579, 0.9765, 0.7242, 0.9029, 0.8016, 0.9894),
+    },
+}
+
+
+def classifier(population: str, attribute: str) -> dict[str, float] | None:
+    """Return the metrics of a population's attribute network, where they were published."""
+    row = _CLASSIFIERS.get(population, {}).get(attribute)
+    return None if row is None else dict(zip(_METRICS, row, strict=True))
+
+
+def _by_property(outputs: Sequence[str], **figures: tuple[float, ...]) -> dict[str, dict]:
+    """Return metrics by property from the rows of a table."""
+    return {
+        name: {metric: row[column] for metric, row in figures.items()}
+        for column, name in enumerate(outputs)
+    }
+
+
+# Of the networks that predict scores: the best epoch on images that were not trained on, and all
+# 4,703 images, 90 % of them trained on and scored with dropout on.
+SCORE_NETWORKS: dict[str, dict[str, Any]] = {
+    "property_cnn": {
+        "validation": _by_property(
+            ALGORITHMS["v1"],
+            correlation=(0.8688, 0.9803, 0.9018, 0.9748, 0.9935, 0.9785, 0.6425),
+            mae=(0.4059, 0.1487, 0.2745, 0.1490, 0.0716, 0.1448, 0.5310),
+        ),
+        "all": _by_property(
+            ALGORITHMS["v1"],
+            correlation=(0.9568, 0.9911, 0.9770, 0.9872, 0.9946, 0.9831, 0.9348),
+            mae=(0.2146, 0.1019, 0.1450, 0.1185, 0.0701, 0.1377, 0.2358),
+            rmse=(0.2909, 0.1368, 0.2138, 0.1596, 0.1053, 0.1843, 0.3564),
+        ),
+        "best_epoch": 107,
+        "epochs": 128,
+    },
+    "hairstyle_cnn": {
+        "validation": _by_property(["hairstyle"], correlation=(0.7669,), mae=(0.4144,)),
+        "best_epoch": 18,
+        "epochs": 64,
+    },
+}
+
+# Of FineTune-v8, by the mean of the four classifiers' folds: first test and last epoch.
+CONCEPT = {
+    "before": {"gender": 0.8975, "quality": 0.9652, "age": 0.0616, "glass": 0.0576},
+    "after": {"gender": 0.9878, "quality": 0.9900, "age": 0.0154, "glass": 0.0118},
 }
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 
+from ohlora_lib import attributes
 from ohlora_lib.reporting.theme import (
     FOLDS,
     INK,
@@ -17,7 +18,6 @@ from ohlora_lib.reporting.theme import (
     percent,
     saved_figure,
 )
-from ohlora_lib.reporting.wording import answers
 from ohlora_lib.store.tables import read_json
 
 
@@ -65,9 +65,9 @@ def plot_roc(
     title = f"{attribute}: the {len(reports)} network{plural} AUROC of {number(mean['auroc'], 3)}"
     if published.get("auroc"):
         title += f" (published: {number(published['auroc'], 3)})"
-    low, high = answers(attribute)
+    words = attributes.attribute(attribute)
     note = (
-        f"1 means “{high}”, 0 “{low}”."
+        f"1 means “{words.yes}”, 0 “{words.no}”."
         " Every network is judged on the fold of labelled images it did not learn from."
     )
     agreement = summary.get("agreement")

@@ -8,8 +8,8 @@ import numpy as np
 from ohlora_lib.reporting.material import fetch_images, fetch_segments
 from ohlora_lib.reporting.sheets import GAP, MARGIN, Sheet, fit, heading_height
 from ohlora_lib.reporting.theme import MUTED, number
-from ohlora_lib.reporting.wording import meaning
 from ohlora_lib.scores import ALGORITHMS
+from ohlora_lib.scores.words import meaning
 from ohlora_lib.seeds import rng
 from ohlora_lib.store.faces import face_cut, whole_picture
 from ohlora_lib.store.tables import read_table

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ohlora_lib import attributes
 from ohlora_lib.reporting import published
 from ohlora_lib.reporting.correlation import correlations
 from ohlora_lib.reporting.material import ids_with_face
@@ -20,7 +21,7 @@ from ohlora_lib.reporting.theme import (
     percent,
     saved_figure,
 )
-from ohlora_lib.reporting.wording import answers, condition
+from ohlora_lib.reporting.wording import condition
 from ohlora_lib.scores import ALGORITHMS
 from ohlora_lib.store.tables import read_json, read_table, write_json, write_table
 
@@ -86,10 +87,8 @@ def key_figures(
     for attribute in metrics:
         theirs = published.LABELLED_YES.get(population, {}).get(attribute)
         share = theirs / labelled if theirs is not None and labelled else None
-        ours = float(labels[attribute].mean())
-        figures.append(
-            Figure("hand labels", f"{attribute}: {answers(attribute)[1]}", "share", ours, share)
-        )
+        ours, words = float(labels[attribute].mean()), attributes.attribute(attribute)
+        figures.append(Figure("hand labels", f"{attribute}: {words.yes}", "share", ours, share))
         mistakes = metrics[attribute].get("label_mistakes")
         if mistakes:
             wrong = mistakes["missed"] + mistakes["mistaken"]

@@ -133,7 +133,7 @@ def train_fold(
     After a kill it resumes from `state_directory`, with the same result.
 
     Args:
-        attribute: one of `attribute_cnn.ATTRIBUTES`.
+        attribute: its name, see `attribute_cnn.LAYOUTS`.
         data: the images, their labels and the fold's rows.
         options: see `ClassifierOptions`.
         seed: of weights, order and dropout; each attempt has its own stream.

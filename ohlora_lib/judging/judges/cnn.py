@@ -7,6 +7,7 @@ import torch
 
 from ohlora_lib.networks.files import load_network
 from ohlora_lib.networks.property_cnn import OUTPUTS, PropertyCNN, predict
+from ohlora_lib.scores.normalize import DECIMALS
 from ohlora_lib.seeds import derive_seed
 
 
@@ -22,6 +23,7 @@ class CnnJudge:
 
     columns = OUTPUTS
     grid = None
+    decimals = DECIMALS
 
     def __init__(
         self, network: PropertyCNN, device: str = "cpu", dropout_seed: int | None = None

@@ -23,6 +23,7 @@ class FaceXFormerJudge:
 
     columns = COLUMNS
     grid = GRID
+    decimals = None
 
     def __init__(self, segmenter: FaceXFormerSegmenter) -> None:
         self.segmenter = segmenter

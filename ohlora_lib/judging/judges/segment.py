@@ -17,7 +17,7 @@ from ohlora_lib.scores import (
     mouth,
     pose,
 )
-from ohlora_lib.scores.normalize import normalize, units
+from ohlora_lib.scores.normalize import DECIMALS, normalize, units
 from ohlora_lib.store.tables import read_json
 
 SCORES = {
@@ -48,6 +48,7 @@ class SegmentJudge:
 
     columns = tuple(SCORES)
     grid = None
+    decimals = DECIMALS
 
     def __init__(
         self,

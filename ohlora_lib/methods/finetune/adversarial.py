@@ -143,7 +143,7 @@ class AdversarialObjective:
             losses["loss_obeyed"] = obeyed.item()
             loss = loss + options.auxiliary * obeyed
         if self.readers:
-            attributes = attribute_loss(self.readers, fake, options)
+            attributes = attribute_loss(self.readers, self.material.wanted, fake, options)
             losses["loss_attributes"] = attributes.item()
             loss = loss + options.attribute_weight * attributes
         if options.content:

@@ -73,7 +73,7 @@ class AutoencoderObjective:
         images, w = draw_faces(self.generator, z, wanted, options)
         scores = read_scores(self.judge, images, options.targets, options)
         errors = F.mse_loss(scores, wanted[:, self.targets])
-        attributes = attribute_loss(self.readers, images, options)
+        attributes = attribute_loss(self.readers, self.material.wanted, images, options)
         mean, variance = mu.square().mean(), log_variance.square().mean()
         loss = (
             errors

@@ -1,14 +1,14 @@
 """How a fine-tune draws its faces, what it asks them for, and what its frozen judges read."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from ohlora_lib.generators.base import Generator
 from ohlora_lib.methods.finetune.faces import quantised
-from ohlora_lib.methods.finetune.options import DESIRED, FinetuneOptions
+from ohlora_lib.methods.finetune.options import FinetuneOptions
 from ohlora_lib.networks.attribute_cnn import AttributeCNN
 from ohlora_lib.networks.property_cnn import LAYOUTS, PropertyCNN
 
@@ -129,14 +129,17 @@ def content_loss(
 
 
 def attribute_loss(
-    judges: Sequence[AttributeCNN], images: Tensor, options: FinetuneOptions
+    judges: Sequence[AttributeCNN],
+    wanted: Mapping[str, bool],
+    images: Tensor,
+    options: FinetuneOptions,
 ) -> Tensor:
-    """Mean squared distance to what is desired, summed over attributes; pictures in [-1, 1]."""
+    """Mean squared distance to the wanted answers, summed over attributes; pictures in [-1, 1]."""
     pixels = (images + 1) / 2 if options.judge_range else images
     with precision(options, images.device):
         answers = [judge(pixels).float() for judge in judges]
     errors = [
-        (DESIRED[judge.attribute] - answer).square().mean()
+        (float(wanted[judge.attribute]) - answer).square().mean()
         for judge, answer in zip(judges, answers, strict=True)
     ]
     return torch.stack(errors).sum()

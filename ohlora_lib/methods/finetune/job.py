@@ -3,7 +3,7 @@
 import contextlib
 import importlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ def finetune(
     property_cnn: str | Path,
     discriminator: str | Path | None = None,
     attribute_cnns: Sequence[str | Path] = (),
+    wanted: Mapping[str, bool] | None = None,
     name: str,
     recipe: str,
     options: FinetuneOptions,
@@ -60,6 +61,7 @@ def finetune(
         property_cnn: checkpoint of the property CNN.
         discriminator: checkpoint to start from, for objectives with a StyleGAN discriminator.
         attribute_cnns: checkpoints of the attribute classifiers that `options.attributes` names.
+        wanted: what they shall answer, by attribute.
         name: of the fine-tune; noted in its checkpoint.
         recipe: what the options are a choice of, such as "v2 corrected"; noted beside them.
         options: see `FinetuneOptions`; printed, and noted in the checkpoint.
@@ -94,6 +96,7 @@ def finetune(
         material.discriminator = load_discriminator(discriminator)
     cnns = [load_network(path, AttributeCNN.kind) for path in attribute_cnns]
     material.attribute_cnns = [cnn.to(device) for cnn in cnns]
+    material.wanted = wanted or {}
     objective = make_objective(material, options, stream)
     job = {"name": name, "recipe": recipe, "seed": seed}
     rescued = Path(state) / RESCUED

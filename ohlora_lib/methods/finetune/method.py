@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
+from ohlora_lib import attributes
 from ohlora_lib.methods.base import Method
 from ohlora_lib.methods.finetune.objectives import OBJECTIVES, ObjectiveEntry
 from ohlora_lib.methods.finetune.options import FinetuneOptions, check_processes
@@ -72,6 +73,11 @@ class Finetune(Method):
     def plain_options(self) -> dict[str, Any]:
         """The options as plain Python types."""
         return asdict(self.options)
+
+    @property
+    def wanted(self) -> dict[str, bool]:
+        """What the classifiers that it is trained against shall answer, by attribute."""
+        return {name: attributes.attribute(name).wanted for name in self.options.attributes}
 
     @property
     def attributes(self) -> list[str]:

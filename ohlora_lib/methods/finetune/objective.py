@@ -1,6 +1,6 @@
 """What the three objectives have in common: the networks they are given and how they are asked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,6 +27,7 @@ class Material:
     property_cnn: PropertyCNN
     discriminator: Discriminator | None = None  # to start from; adversarial objectives only
     attribute_cnns: Sequence[AttributeCNN] = ()  # of options.attributes
+    wanted: Mapping[str, bool] = field(default_factory=dict)  # what they shall answer
     device: str = "cpu"
     ranks: Ranks = field(default_factory=Ranks)  # the processes that train together
 
@@ -38,6 +39,7 @@ class Material:
         if self.discriminator is not None:
             networks["discriminator"] = self.discriminator
         return {
+            "wanted": dict(self.wanted),
             "faces": tensors_digest({str(i): torch.tensor(x) for i, x in enumerate(faces)}),
             **{name: tensors_digest(each.state_dict()) for name, each in networks.items()},
         }

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from ohlora_lib.scores import ALGORITHMS, CONTROLLED
 
-DESIRED = {"gender": 1.0, "quality": 1.0, "age": 0.0, "glass": 0.0}  # good pictures of young women
 ALL_LABELS = tuple(ALGORITHMS["v1"])  # the seven scores, in their canonical order
 
 
@@ -59,7 +58,7 @@ class FinetuneOptions:
     judge_trainable: bool = False  # published v2: the judge learns too
     judge_range: bool = True  # give attribute CNNs [0, 1] as they were trained; published: [-1, 1]
     targets: tuple[str, ...] = CONTROLLED  # scores that the loss is about
-    attributes: tuple[str, ...] = ()  # what pictures shall be, told by attribute CNNs: see DESIRED
+    attributes: tuple[str, ...] = ()  # what pictures shall be, see `attributes.WANTED`
     attribute_weight: float = 1.0  # of the squared distances to what is desired
     # adversarial
     discriminator: str = "stylegan"  # stylegan, or crops: three branches of the property CNN
