@@ -27,9 +27,8 @@ from ohlora_lib.store.results import Results, run_folder
 def check_config():
     """Fill defaults into `config`, or stop with one sentence that names the mistake."""
     files = ["config.yaml", *map(str, workflow.overwrite_configfiles)]
-    schema = Path(workflow.basedir) / "rules" / "schemas" / "config.schema.yaml"
     try:
-        config.update(validate_config(config, schema, files, checks=[method_problems]))
+        config.update(validate_config(config, files, checks=[method_problems]))
     except InputError as error:
         # a WorkflowError would bury the sentence in line numbers
         sys.exit(f"error: {error}")

@@ -10,14 +10,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ohlora_lib.configuration import load_schema, validate_config
+from ohlora_lib.configuration import validate_config
+from ohlora_lib.configuration.models import json_schema
 from ohlora_lib.errors import InputError
 from ohlora_lib.methods.finetune.method import training_cores
-from ohlora_lib.methods.registry import method_names, method_problems
+from ohlora_lib.methods.registry import configured_methods, method_names, method_problems
+from ohlora_lib.methods.sampled import sampled_generators
 from ohlora_lib.scores import ALGORITHMS
+from ohlora_lib.store.results import Results
 
 ROOT = Path(__file__).parents[1]
-SCHEMA = ROOT / "rules/schemas/config.schema.yaml"
 DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text())
 
 
@@ -34,7 +36,7 @@ def merged(overlay: dict, base: dict = DEFAULT) -> dict:
 
 def complaint(overlay: dict, **options) -> str:
     with pytest.raises(InputError) as info:
-        validate_config(merged(overlay), SCHEMA, **options)
+        validate_config(merged(overlay), **options)
     text = str(info.value)
     assert "\n" not in text
     return text
@@ -49,7 +51,7 @@ def population(**values) -> dict:
 )
 def test_shipped_configurations_are_valid(overlay):
     config = merged(yaml.safe_load((ROOT / "config" / overlay).read_text())) if overlay else DEFAULT
-    found = validate_config(config, SCHEMA, root=ROOT, checks=[method_problems])
+    found = validate_config(config, root=ROOT, checks=[method_problems])
     assert found["seed"] == 2025
 
 
@@ -58,7 +60,7 @@ def test_defaults_are_filled_in_and_the_argument_is_left_alone():
     del config["inference"], config["seed"]
     config["populations"]["more"] = {"images": 10, "attributes": ["gender"], "labels": {"count": 5}}
     before = copy.deepcopy(config)
-    filled = validate_config(config, SCHEMA)
+    filled = validate_config(config)
     assert config == before
     assert filled["inference"]["batch"] >= 1 and filled["seed"] == 2025
     more = filled["populations"]["more"]
@@ -68,11 +70,11 @@ def test_defaults_are_filled_in_and_the_argument_is_left_alone():
         "row_pixels": 20,
         "edge_pixels": 10,
     }
-    assert validate_config(filled, SCHEMA) == filled
+    assert validate_config(filled) == filled
 
 
 def test_score_parameters_are_those_of_the_functions():
-    scores = validate_config(DEFAULT, SCHEMA)["scores"]
+    scores = validate_config(DEFAULT)["scores"]
     assert set(scores) == set(ALGORITHMS)
     for algorithm, names in ALGORITHMS.items():
         assert set(scores[algorithm]) == set(names)
@@ -108,7 +110,7 @@ def test_schema_is_strict_and_every_value_is_described():
             for child in node:
                 visit(child, path)
 
-    visit(load_schema(SCHEMA), "")
+    visit(json_schema(), "")
 
 
 @pytest.mark.parametrize(
@@ -183,12 +185,12 @@ def test_a_share_needs_one_side_alone():
     alone = copy.deepcopy(DEFAULT)
     alone["populations"]["original"]["filter"] = {"gender": {"share": 0.5}}
     with pytest.raises(InputError, match="must have either min or max"):
-        validate_config(alone, SCHEMA)
+        validate_config(alone)
     for side in ("min", "max"):
         alone["populations"]["original"]["filter"] = {"gender": {"share": 0.5, side: 0.5}}
         for way in ("limits", "shares"):
             alone["populations"]["original"]["filter_by"] = way
-            assert validate_config(alone, SCHEMA)
+            assert validate_config(alone)
 
 
 def test_what_is_switched_off_may_name_what_is_not_there():
@@ -198,7 +200,7 @@ def test_what_is_switched_off_may_name_what_is_not_there():
         "vectorfind": {"v7": {**off, "finetune": "nothing"}},
         "directions": {**off, "finetune": "nothing"},
     }
-    config = validate_config(merged(overlay), SCHEMA)
+    config = validate_config(merged(overlay))
     assert "v2" not in config["finetune"] and "v7" not in config["vectorfind"]
     assert {"v1", "v8"} <= set(config["finetune"])
 
@@ -211,7 +213,7 @@ def test_without_its_population_there_is_no_eighth_score():
         "vectorfind": {"v8": off},
         "directions": off,
     }
-    config = validate_config(merged(overlay), SCHEMA)
+    config = validate_config(merged(overlay))
     assert list(config["populations"]) == ["original"]
     assert config["hairstyle_cnn"]["population"] is None
     assert "populations.v1" not in complaint({**overlay, "finetune": {}})
@@ -266,42 +268,27 @@ def test_what_is_wrong_with_a_method_is_found_in_the_file_that_says_it(tmp_path,
 
 
 def test_methods_are_named_after_their_families():
-    config = validate_config(DEFAULT, SCHEMA, checks=[method_problems])
+    config = validate_config(DEFAULT, checks=[method_problems])
     names = method_names(config)
     assert {"finetune_v1", "vectorfind_v8", "directions_closed_loop"} <= set(names)
     off = merged({"directions": {"enabled": False}, "selection": {"method": None}})
-    off = validate_config(off, SCHEMA, checks=[method_problems])
+    off = validate_config(off, checks=[method_problems])
     assert method_names(off) == [name for name in names if not name.startswith("directions_")]
 
 
 def test_a_csv_that_a_person_is_still_to_make_is_accepted():
     tables = {name: {"labels": {"csv": "no.csv"}} for name in DEFAULT["populations"]}
-    validate_config(merged({"populations": tables, "domain": {"annotator": None}}), SCHEMA)
+    validate_config(merged({"populations": tables, "domain": {"annotator": None}}))
 
 
 def test_a_csv_that_exists_is_accepted(tmp_path):
     (tmp_path / "labels.csv").write_text("id,gender,quality\n")
     tables = {name: {"labels": {"csv": "labels.csv"}} for name in DEFAULT["populations"]}
     config = merged({"populations": tables, "domain": {"annotator": None}})
-    assert validate_config(config, SCHEMA, root=tmp_path)
+    assert validate_config(config, root=tmp_path)
 
 
-def test_schema_errors(tmp_path):
-    with pytest.raises(InputError, match="does not exist"):
-        load_schema(tmp_path / "no.yaml")
-    (tmp_path / "bad.yaml").write_text("type: nothing\n")
-    with pytest.raises(InputError, match=r"bad\.yaml is not a valid schema"):
-        load_schema(tmp_path / "bad.yaml")
-
-
-# ---- helpers of the rules
-
-
-def helpers(overlay: dict) -> dict:
-    """Return the names of rules/methods.smk, which is Python, under a configuration."""
-    found = {"config": validate_config(merged(overlay), SCHEMA), "result": str}
-    exec((ROOT / "rules/methods.smk").read_text(), found)
-    return found
+# ---- what the rules ask of methods
 
 
 @pytest.mark.parametrize("parts", [1, 2])
@@ -311,18 +298,19 @@ def test_searches_that_share_samples_are_charged_for_those_they_use(parts):
         "vectorfind": {"v6": {"samples": 1000}, "v7": {"samples": 4000}, "v8": {"samples": 3000}},
         "directions": {"samples": 6000},
     }
-    rules = helpers(overlay)
-    assert rules["sources"]()["v1_random"]["samples"] == 4000
+    config, results = validate_config(merged(overlay)), Results("")
+    methods = configured_methods(config, results)
+    assert sampled_generators(config, results)["v1_random"].samples == 4000
     expected = {"vectorfind_v6": 0.25, "vectorfind_v7": 1.0, "vectorfind_v8": 0.5}
     expected |= {"directions_linear": 1.0, "directions_closed_loop": 1.0}
     for method, share in expected.items():
-        found = rules["costs"](method)
+        found = methods[method].benchmarks
         drawn = [value for path, value in found.items() if "draw_samples" in path]
         assert drawn == [share] * parts, method
         assert all(value == 1 for path, value in found.items() if "draw_samples" not in path)
-    assert rules["costs"]("finetune_v3") == {"benchmarks/finetune/v3.tsv": 1.0}
-    assert len(rules["costs"]("directions_closed_loop")) == parts + 2  # and the linear ones
-    assert len(rules["costs"]("directions_trained")) == parts + 3
+    assert methods["finetune_v3"].benchmarks == {"benchmarks/finetune/v3.tsv": 1.0}
+    assert len(methods["directions_closed_loop"].benchmarks) == parts + 2  # and the linear ones
+    assert len(methods["directions_trained"].benchmarks) == parts + 3
 
 
 @pytest.mark.parametrize(

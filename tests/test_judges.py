@@ -24,14 +24,13 @@ from ohlora_lib.store.results import Results
 from tests.project import merged
 
 ROOT = Path(__file__).parents[1]
-SCHEMA = ROOT / "rules" / "schemas" / "config.schema.yaml"
 REAL = {"domain": {"segmenter": {"kind": "facexformer", "batch": 8, "detector": "mtcnn"}}}
 RESULTS = Results("results")
 
 
 @pytest.fixture(scope="module")
 def config() -> dict:
-    return validate_config(yaml.safe_load((ROOT / "config.yaml").read_text()), SCHEMA)
+    return validate_config(yaml.safe_load((ROOT / "config.yaml").read_text()))
 
 
 def test_the_segmenter_decides_which_judges_there_are(config):
@@ -55,7 +54,7 @@ def test_dropout_is_a_choice_of_methods_made_elsewhere(config):
     made = {"kind": "finetune", "version": "v3", "generator": "g.safetensors"}
     changes = {"references": {"mine": {**made, "as_published": {"dropout": True}}}}
     given = yaml.safe_load((ROOT / "config.yaml").read_text())
-    methods = configured_methods(validate_config(merged(given, changes), SCHEMA), RESULTS)
+    methods = configured_methods(validate_config(merged(given, changes)), RESULTS)
     options = {name: JUDGES["cnn"].options(config, method) for name, method in methods.items()}
     assert options["reference_mine"] == {"dropout_seed": config["seed"]}
     assert options["finetune_v3"] == {}

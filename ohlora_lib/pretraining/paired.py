@@ -11,7 +11,7 @@ network stores its weights divided by lr_mul = 0.01, so its learning rate is mul
 """
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from tqdm import tqdm
 from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
 from ohlora_lib.portraits.code import CODE, RAMPS, TEXTURES, TINTS, portrait_code
 from ohlora_lib.portraits.parameters import parameters_from_latent
+from ohlora_lib.pretraining.options import PairedOptions
 from ohlora_lib.pretraining.portrait_pool import PortraitPool
 from ohlora_lib.seeds import derive_seed, rng
 from ohlora_lib.store.pictures import tile, write_picture
@@ -35,25 +36,6 @@ STEPS_PER_STATE = 1000
 CODES_AT_ONCE = 16  # batches whose codes are worked out together: many small operations
 MATTERS = ("eye_opening", "mouth_opening", "pose", "smile", "hair_color", "hair_end", *TEXTURES)
 FACE_PARTS = (2, 3, 4, 5, 6, 7, 8, 9)  # brows, eyes, nose, mouth: small areas that matter most
-
-
-@dataclass(frozen=True)
-class PairedOptions:
-    """How the generator is fitted to pairs of latent and portrait."""
-
-    kimg: tuple[float, ...] = (20, 60, 150, 340)  # thousand images at 8, 16, 32, … px
-    batch: int = 16  # images per step at full resolution
-    batch_coarse: int = 32  # images per step below
-    lr: float = 2.5e-3  # Adam of the synthesis network; falls to a tenth over the last two fifths
-    rare_share: float = 0.3  # of each batch, low quality, old or glasses: else they are ignored
-    part_weight: float = 5.0  # extra weight of the face parts' pixels
-    gradient_weight: float = 1.0  # weight of the loss on differences of neighbouring pixels
-    texture_weight: float = 3.0  # weight of the loss on how much neighbourhoods change
-    mapping_steps: int = 30000  # steps that fit the mapping network
-    mapping_batch: int = 256  # fresh latents per such step
-    mapping_lr: float = 2e-3  # Adam, times 1 / lr_mul; falls to 0
-    half_life_kimg: float = 3.0  # of the moving average
-    seed: int = 2025
 
 
 def style_axes(w_dim: int, seed: int) -> Tensor:

@@ -6,7 +6,7 @@ what a generator draws, which is never as crisp as a render.
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from ohlora_lib.networks.annotator import ATTRIBUTES, Annotator
 from ohlora_lib.networks.face_parser import CLASSES, FaceParser
+from ohlora_lib.pretraining.options import ReaderOptions
 from ohlora_lib.pretraining.portrait_pool import PortraitPool
 from ohlora_lib.seeds import derive_seed, rng
 from ohlora_lib.store.pixels import to_float
@@ -26,16 +27,6 @@ from ohlora_lib.training.state import TrainingState, locked
 # Small parts count more in the parser's loss: background, skin, brows, eyes, nose, lips, hair.
 CLASS_WEIGHTS = (1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 1.5, 3.0, 4.0, 3.0, 1.0)
 STEPS_PER_STATE = 200
-
-
-@dataclass(frozen=True)
-class ReaderOptions:
-    """How a parser or annotator is trained."""
-
-    kimg: float = 120.0  # thousand images seen
-    batch: int = 32  # images per step
-    lr: float = 2e-3  # AdamW; one cosine down to 0
-    seed: int = 2025
 
 
 def augment(images: Tensor, generator: torch.Generator) -> Tensor:

@@ -7,7 +7,7 @@ stays as it is: which latent becomes which face is settled.
 No flips: left and right matter for pose.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from tqdm import tqdm
 from ohlora_lib.generators.stylegan1.discriminator import StyleGANDiscriminator
 from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
 from ohlora_lib.portraits.parameters import parameters_from_latent
+from ohlora_lib.pretraining.options import AdversarialOptions
 from ohlora_lib.pretraining.paired import (
     draw_parameters,
     pair_batch,
@@ -34,26 +35,6 @@ from ohlora_lib.training.log import CsvLog
 from ohlora_lib.training.state import TrainingState, locked, tensors_digest
 
 STEPS_PER_STATE = 250
-
-
-@dataclass(frozen=True)
-class AdversarialOptions:
-    """How generator and discriminator play."""
-
-    kimg: float = 7.2  # thousand images the generator learns from
-    batch: int = 16  # images per step
-    generator_lr: float = 1.5e-3  # Adam, beta 0 and 0.99
-    discriminator_lr: float = 2e-3  # Adam, beta 0 and 0.99
-    warmup_steps: int = 300  # steps in which only the discriminator learns
-    rare_share: float = 0.2  # of each batch, real and drawn
-    r1_gamma: float = 2.0  # weight of the gradient penalty on real pictures
-    r1_every: int = 8  # steps between penalties, whose weight is multiplied by that
-    paired_weight: float = 1.0  # weight of the loss against each latent's own portrait
-    part_weight: float = 5.0  # as in the first phase
-    gradient_weight: float = 1.0  # as in the first phase
-    texture_weight: float = 3.0  # as in the first phase
-    half_life_kimg: float = 4.0  # of the moving average
-    seed: int = 2025
 
 
 def train_adversarial(

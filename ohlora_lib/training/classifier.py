@@ -17,23 +17,11 @@ from ohlora_lib.errors import InputError
 from ohlora_lib.networks.attribute_cnn import AttributeCNN, predict
 from ohlora_lib.seeds import derive_seed
 from ohlora_lib.store.pixels import to_unit
+from ohlora_lib.training.options import ClassifierOptions
 from ohlora_lib.training.state import TrainingState, locked, tensors_digest
 
 HALF_PERIOD = 10  # epochs from the full learning rate to 0 (cosine, never restarted: it swings)
 SAVE_EVERY = 60.0  # seconds between states at least; small networks are trained before the first
-
-
-@dataclass(frozen=True)
-class ClassifierOptions:
-    """How one fold is trained; the defaults are the published values."""
-
-    learning_rate: float = 5e-5  # AdamW
-    batch: int = 16  # images per step
-    patience: int = 20  # epochs without a better validation loss before stopping
-    max_epochs: int = 200  # bound on a training
-    max_loss: float = 0.35  # nats per image; a fold above it is trained again from new weights
-    max_attempts: int = 3  # trainings of a fold
-    cut: float = 0.5  # score from which the answer is 1, for accuracy, precision, recall, F1
 
 
 @dataclass(frozen=True)

@@ -19,23 +19,12 @@ from ohlora_lib.networks.property_cnn import HairstyleCNN, PropertyCNN, predict
 from ohlora_lib.seeds import derive_seed, rng
 from ohlora_lib.store.pixels import to_float
 from ohlora_lib.training.distributed import Ranks
+from ohlora_lib.training.options import PropertyOptions
 from ohlora_lib.training.state import TrainingState, locked
 
 UNSTABLE = "background_std"  # left out of the loss that stops a training
 TILTED = "pose"  # whose algorithm v2 gives the slope of the line through the eyes
 HAIR_WEIGHT = 10.0  # nats per pixel of the map against squared standard deviations of the score
-
-
-@dataclass(frozen=True)
-class PropertyOptions:
-    """How the network is trained; the published values, where ours differ, in brackets."""
-
-    learning_rate: float = 2.5e-3  # AdamW; one cosine down to 0 over all epochs [5e-5, swinging]
-    batch: int = 24  # images per step [16]
-    epochs: int = 12  # passes over the training images at most [128 run]
-    patience: int = 4  # epochs without a better validation loss before stopping [20]
-    validation_share: float = 0.1  # of the images, never trained on
-    tilt: float = 0.0  # degrees; pose also learns from pictures rotated by up to this (ours: 20)
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,10 @@
 
 import difflib
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-import jsonschema
 import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from ohlora_lib.errors import InputError
 from ohlora_lib.runtime.documents import load_yaml
@@ -13,7 +13,57 @@ from ohlora_lib.weights.entries import Entry, File, Part
 
 ROOT = Path(__file__).parents[2]
 REGISTRY = ROOT / "resources" / "weights.yaml"
-SCHEMA = ROOT / "rules" / "schemas" / "weights.schema.yaml"
+
+Text = Annotated[str, Field(min_length=1)]
+Url = Annotated[str, Field(pattern=r"^(https?|file)://")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _Part(_Strict):
+    """How a part is read; its place is weights/ENTRY/PART.safetensors."""
+
+    layout: str  # see `layouts.LAYOUTS`
+    key: Text | None = None  # of the file's dictionary, where it holds several networks
+    config: dict[str, Any] = {}  # what the network must be
+
+
+class _File(_Strict):
+    """What a file holds; its place is weights/downloads/ENTRY/NAME."""
+
+    url: Url | None = None  # where it differs from the entry's; null: a person fetches it
+    bytes: Annotated[int, Field(ge=1)] | None = None  # size, where known
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None  # where known
+    makes: Annotated[
+        dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_-]*$")], _Part], Field(min_length=1)
+    ]
+
+
+class _Entry(_Strict):
+    """Files from one source."""
+
+    title: Text  # what it is
+    page: Annotated[str, Field(pattern="^https://")]  # web page that offers or describes the files
+    licence: Text  # as stated there, or that none is stated
+    manual: Text  # what a person does to get a file, beginning with a verb
+    url: Url | None = None  # direct address of every file, {file} being its name
+    files: Annotated[
+        dict[Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9._-]*$")], _File],
+        Field(min_length=1),
+    ]
+
+
+def _not_downloads(name: str) -> str:
+    if name == "downloads":
+        raise ValueError("downloads is the folder of all files")
+    return name
+
+
+_REGISTRY = TypeAdapter(
+    dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$"), AfterValidator(_not_downloads)], _Entry]
+)
 
 
 def load_registry(path: str | Path = REGISTRY) -> dict[str, Entry]:
@@ -30,11 +80,12 @@ def load_registry(path: str | Path = REGISTRY) -> dict[str, Entry]:
     except (OSError, yaml.YAMLError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path} is no readable YAML ({reason}); restore or correct it") from error
-    schema = load_yaml(SCHEMA.read_text(encoding="utf-8"))
-    problem = next(jsonschema.Draft202012Validator(schema).iter_errors(document), None)
-    if problem is not None:
-        place = ".".join(map(str, problem.absolute_path)) or "the top"
-        raise InputError(f"{path}, {place}: {problem.message}; correct the entry")
+    try:
+        _REGISTRY.validate_python(document)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        place = ".".join(map(str, problem["loc"])) or "the top"
+        raise InputError(f"{path}, {place}: {problem['msg']}; correct the entry") from None
     entries = {name: _entry(name, item) for name, item in document.items()}
     for entry in entries.values():
         names = [part.name for file in entry.files for part in file.parts]

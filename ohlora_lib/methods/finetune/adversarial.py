@@ -192,8 +192,8 @@ def _trainable(discriminator: nn.Module, part: str) -> list[nn.Parameter]:
 
     Args:
         discriminator: of either kind.
-        part: `all`; `last`, the last block of a generator family's discriminator; `head`, the two dense
-            layers of a crop discriminator.
+        part: `all`; `last`, its block at the lowest resolution; `head`, the two dense layers of a
+            crop discriminator.
     """
     discriminator.requires_grad_(False)
     if part == "all":

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 SPACES = ("z", "w")
+GROUPING = ("hair_color", "hair_length", "background_mean", "background_std")  # may group faces
 
 
 @dataclass(frozen=True)
