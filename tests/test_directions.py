@@ -53,7 +53,7 @@ from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.store import samples
 from ohlora_lib.store.checkpoints import read_checkpoint, save_checkpoint
 from ohlora_lib.store.layout import CHUNK
-from ohlora_lib.store.pixels import to_float
+from ohlora_lib.store.picture_tensors import to_float
 from ohlora_lib.store.samples import iter_samples, join_samples, read_samples, samples_writer
 from ohlora_lib.store.tables import read_json, write_json
 from ohlora_lib.training.state import tensors_digest

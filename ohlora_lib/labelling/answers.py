@@ -121,7 +121,7 @@ class Answers:
 
 
 class AnswerLog:
-    """A log opened for writing. The caller holds the lock (see `labelling.lock`).
+    """A log opened for writing. The caller holds the lock (see `labelling.server_lock`).
 
     Attributes:
         answers: the state.

@@ -26,8 +26,8 @@ from ohlora_lib.portraits.parameters import parameters_from_latent
 from ohlora_lib.pretraining.options import PairedOptions
 from ohlora_lib.pretraining.portrait_pool import PortraitPool
 from ohlora_lib.seeds import derive_seed, rng
+from ohlora_lib.store.picture_tensors import to_uint8
 from ohlora_lib.store.pictures import tile, write_picture
-from ohlora_lib.store.pixels import to_uint8
 from ohlora_lib.training.average import MovingAverage
 from ohlora_lib.training.log import CsvLog
 from ohlora_lib.training.state import TrainingState, locked

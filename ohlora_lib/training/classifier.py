@@ -1,4 +1,4 @@
-"""Trains one fold of an attribute classifier (spec section 2.2)."""
+"""Trains one fold of an attribute classifier."""
 
 import copy
 import hashlib
@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from ohlora_lib.errors import InputError
 from ohlora_lib.networks.attribute_cnn import AttributeCNN, predict
 from ohlora_lib.seeds import derive_seed
-from ohlora_lib.store.pixels import to_unit
+from ohlora_lib.store.picture_tensors import to_unit
 from ohlora_lib.training.options import ClassifierOptions
 from ohlora_lib.training.state import TrainingState, locked, tensors_digest
 

@@ -1,4 +1,4 @@
-"""Trains the property and hairstyle score CNNs on segmentation scores (spec 5.2, 5.4)."""
+"""Trains the property and hairstyle score CNNs on segmentation scores."""
 
 import contextlib
 import copy
@@ -17,7 +17,7 @@ from ohlora_lib.errors import InputError
 from ohlora_lib.networks.hair_texture import hair_shares
 from ohlora_lib.networks.property_cnn import HairstyleCNN, PropertyCNN, predict
 from ohlora_lib.seeds import derive_seed, rng
-from ohlora_lib.store.pixels import to_float
+from ohlora_lib.store.picture_tensors import to_float
 from ohlora_lib.training.distributed import Ranks
 from ohlora_lib.training.options import PropertyOptions
 from ohlora_lib.training.state import TrainingState, locked

@@ -10,9 +10,9 @@ from ohlora_lib.errors import InputError
 from ohlora_lib.networks.files import misfit, network_class, save_network
 from ohlora_lib.weights.entries import Part
 from ohlora_lib.weights.fetch import check
-from ohlora_lib.weights.files import sha256_of
 from ohlora_lib.weights.layouts import LAYOUTS, Layout
 from ohlora_lib.weights.pickles import read_state_dict
+from ohlora_lib.weights.signatures import sha256_of
 from ohlora_lib.weights.vectors import LAYOUT as VECTORS
 from ohlora_lib.weights.vectors import convert_vectors
 
@@ -77,7 +77,7 @@ def build(
     dropped = []
     average = tensors.get(W_AVG)
     if average is not None and average.ndim > 1:
-        # FineTune-v5 overwrote the running average with a batch's own (spec 10.3): it stays 0
+        # FineTune-v5 overwrote the running average with a batch's own: it stays 0
         tensors[W_AVG] = torch.zeros(average.shape[-1])
         dropped.append(W_AVG)
     told = _recognise(form, tensors, wanted)

@@ -11,7 +11,7 @@ import torch
 from ohlora_lib.errors import InputError, rebuild
 from ohlora_lib.generators.base import Generator
 from ohlora_lib.generators.synthesis import Synthesizer
-from ohlora_lib.methods.origin import check_origin
+from ohlora_lib.methods.network_digests import check_origin
 from ohlora_lib.methods.sampling import map_latents
 from ohlora_lib.networks.files import load_generator, load_network
 from ohlora_lib.networks.property_cnn import PropertyCNN, predict

@@ -1,4 +1,4 @@
-"""FineTune-v1, v4, v5-1, v5-3, v8: generator against discriminator (spec 6, 9, 10, 13)."""
+"""FineTune-v1, v4, v5-1, v5-3, v8: generator against discriminator."""
 
 import math
 from dataclasses import replace
@@ -16,7 +16,6 @@ from ohlora_lib.methods.finetune.drawing import (
     precision,
     requested_labels,
 )
-from ohlora_lib.methods.finetune.faces import batch_rows, jittered
 from ohlora_lib.methods.finetune.objective import (
     Material,
     descend,
@@ -24,9 +23,10 @@ from ohlora_lib.methods.finetune.objective import (
     other_optimizer,
 )
 from ohlora_lib.methods.finetune.options import FinetuneOptions
+from ohlora_lib.methods.finetune.training_faces import batch_rows, jittered
 from ohlora_lib.networks.crop_discriminator import BRANCHES, CropDiscriminator
 from ohlora_lib.networks.files import save_network
-from ohlora_lib.store.pixels import to_float
+from ohlora_lib.store.picture_tensors import to_float
 
 
 class AdversarialObjective:

@@ -1,4 +1,4 @@
-"""FineTune-v3: a conditional VAE whose decoder is the generator (spec section 8)."""
+"""FineTune-v3: a conditional VAE whose decoder is the generator."""
 
 from pathlib import Path
 
@@ -15,7 +15,6 @@ from ohlora_lib.methods.finetune.drawing import (
     freeze,
     read_scores,
 )
-from ohlora_lib.methods.finetune.faces import Faces, batch_rows
 from ohlora_lib.methods.finetune.objective import (
     Material,
     descend,
@@ -23,9 +22,10 @@ from ohlora_lib.methods.finetune.objective import (
     other_optimizer,
 )
 from ohlora_lib.methods.finetune.options import FinetuneOptions
+from ohlora_lib.methods.finetune.training_faces import Faces, batch_rows
 from ohlora_lib.networks.files import save_network
 from ohlora_lib.networks.score_encoder import ScoreEncoder
-from ohlora_lib.store.pixels import to_float
+from ohlora_lib.store.picture_tensors import to_float
 from ohlora_lib.store.tables import write_table
 
 

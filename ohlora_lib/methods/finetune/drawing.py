@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from ohlora_lib.generators.base import Generator
-from ohlora_lib.methods.finetune.faces import quantised
 from ohlora_lib.methods.finetune.options import FinetuneOptions
+from ohlora_lib.methods.finetune.training_faces import quantised
 from ohlora_lib.networks.attribute_cnn import AttributeCNN
 from ohlora_lib.networks.property_cnn import LAYOUTS, PropertyCNN
 

@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ohlora_lib.methods.finetune.drawing import draw_faces, read_scores
-from ohlora_lib.methods.finetune.faces import correlations
 from ohlora_lib.methods.finetune.objective import Material, Objective
 from ohlora_lib.methods.finetune.options import FinetuneOptions
+from ohlora_lib.methods.finetune.training_faces import correlations
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.seeds import derive_seed, rng
+from ohlora_lib.store.picture_tensors import to_float, to_uint8
 from ohlora_lib.store.pictures import tile, write_picture
-from ohlora_lib.store.pixels import to_float, to_uint8
 from ohlora_lib.training.average import MovingAverage
 from ohlora_lib.training.log import CsvLog
 from ohlora_lib.training.state import TrainingState, locked

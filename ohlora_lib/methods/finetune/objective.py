@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from ohlora_lib.generators.base import Discriminator, Generator
-from ohlora_lib.methods.finetune.faces import Faces
 from ohlora_lib.methods.finetune.options import FinetuneOptions
+from ohlora_lib.methods.finetune.training_faces import Faces
 from ohlora_lib.networks.attribute_cnn import AttributeCNN
 from ohlora_lib.networks.property_cnn import PropertyCNN
 from ohlora_lib.training.distributed import Ranks

@@ -26,7 +26,7 @@ GROUP = 50  # steps over which the published curriculum keeps its mixture
 
 
 class ScoreObjective:
-    """Mean squared error between requested and read scores (spec sections 7 and 10.2).
+    """Mean squared error between requested and read scores.
 
     Args:
         material: what to train on.

@@ -1,4 +1,4 @@
-"""What the versions are: the published recipes and the corrected ones (spec 6 to 10 and 13).
+"""What the versions are: the published recipes and the corrected ones.
 
 A corrected recipe keeps a version's idea (its networks, data, loss and starting point) and mends
 what kept it from working; see docs/finetune.md for the reason of every difference.

@@ -8,7 +8,7 @@ import numpy as np
 from ohlora_lib.errors import InputError
 from ohlora_lib.generators.base import Generator
 from ohlora_lib.methods.finetune.autoencoder import encode
-from ohlora_lib.methods.finetune.faces import read_faces
+from ohlora_lib.methods.finetune.training_faces import read_faces
 from ohlora_lib.methods.finetune.versions import version_options
 from ohlora_lib.methods.vectorfind.groups import VERSIONS
 from ohlora_lib.methods.vectorfind.model import calibrate, open_model

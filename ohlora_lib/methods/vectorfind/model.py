@@ -11,7 +11,7 @@ import pandas as pd
 
 from ohlora_lib.generators.base import Generator
 from ohlora_lib.generators.synthesis import Synthesizer
-from ohlora_lib.methods.origin import check_origin
+from ohlora_lib.methods.network_digests import check_origin
 from ohlora_lib.methods.vectorfind.groups import VERSIONS, VectorOptions, group_codes, group_name
 from ohlora_lib.methods.vectorfind.vectors import Vectors, load_vectors
 from ohlora_lib.networks.files import load_generator, load_network

@@ -1,8 +1,8 @@
 """VectorFind: directions in a latent space along which one property changes, per group of faces.
 
-After StyleGAN-VectorFind-v6, v7 and v8 (spec sections 11, 12 and 14), which follow arXiv
-1911.09267: a linear SVM between the samples that score highest and lowest on a property. Faces are
-grouped first by properties that are not controlled, and every group gets directions of its own.
+After StyleGAN-VectorFind-v6, v7 and v8, which follow arXiv 1911.09267: a linear
+SVM between the samples that score highest and lowest on a property. Faces are grouped first by
+properties that are not controlled, and every group gets directions of its own.
 """
 
 import warnings
@@ -17,7 +17,7 @@ from sklearn.svm import LinearSVC
 
 from ohlora_lib.errors import InputError
 from ohlora_lib.methods.directions.closed_form import moments
-from ohlora_lib.methods.origin import origin
+from ohlora_lib.methods.network_digests import origin
 from ohlora_lib.methods.vectorfind.groups import (
     extreme_count,
     extremes,

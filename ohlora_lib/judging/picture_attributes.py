@@ -38,7 +38,7 @@ from ohlora_lib.networks.files import load_network
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.seeds import rng
 from ohlora_lib.store.gallery import iter_gallery, read_gallery, read_rows
-from ohlora_lib.store.pixels import to_float
+from ohlora_lib.store.picture_tensors import to_float
 from ohlora_lib.store.shards import iter_images
 from ohlora_lib.store.tables import read_table, write_json, write_table
 
@@ -143,7 +143,7 @@ def read_attributes(
 
     Args:
         reader: see `load_reader`.
-        requests_path: see `pictures.draw_pictures`.
+        requests_path: see `draw.draw_pictures`.
         pictures_path: the same.
         image_paths: image shards of the population.
         filtered_path: table of the ids that passed its filter.

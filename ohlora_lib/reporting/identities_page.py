@@ -12,7 +12,7 @@ import pandas as pd
 
 from ohlora_lib.attributes import ATTRIBUTES
 from ohlora_lib.errors import InputError, rebuild
-from ohlora_lib.reporting.sheets import GAP, MARGIN, Sheet, fit
+from ohlora_lib.reporting.contact_sheets import GAP, MARGIN, Sheet, fit
 from ohlora_lib.reporting.theme import BLUE, FAINT, INK, MUTED, QUALITY, RED, number, percent
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.scores.words import ends, meaning
