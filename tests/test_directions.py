@@ -523,7 +523,7 @@ def test_a_file_of_something_else_is_refused(tmp_path):
         load_directions(path)
     others = {**whole.config, "names": ["hair_color", "eyes", "mouth", "age"]}
     save_checkpoint(path, whole.tensors, "directions", others)
-    with pytest.raises(InputError, match="the readout does not tell pose"):
+    with pytest.raises(InputError, match="the readout does not predict pose"):
         load_directions(path)
     save_checkpoint(path, {}, "vectorfind", {})
     with pytest.raises(InputError, match="vectorfind"):

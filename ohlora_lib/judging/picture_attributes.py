@@ -49,7 +49,7 @@ BLOCK = 1000  # rows of the kernel distance
 
 
 class Reader(Protocol):
-    """Anything that tells attributes from pictures."""
+    """Anything that predicts attributes of pictures."""
 
     names: tuple[str, ...]
 
@@ -59,7 +59,7 @@ class Reader(Protocol):
 
 
 class AnnotatorReader:
-    """The annotator: four attributes, and the features that it tells them by.
+    """The annotator: four attributes, and the features that it predicts them from.
 
     Args:
         network: the trained annotator.
@@ -168,14 +168,14 @@ def read_attributes(
     filtered = np.concatenate(answers)
     embed = None if features[0] is None else _Embedding(np.concatenate(features))
 
-    told, drift = [], np.full(len(requests), np.nan)
+    answers, drift = [], np.full(len(requests), np.nan)
     compare, elsewhere = ChangeElsewhere(requests, pictures_path), np.full(len(requests), np.nan)
     drawn, points = [], []  # pixels and embeddings of the random pictures
     anchors = None if embed is None else _anchors(reader, embed, requests, pictures_path)
     with tqdm(total=len(requests), desc="attributes", unit="img", mininterval=5) as progress:
         for rows, images in iter_gallery(pictures_path):
             probabilities, found = reader.read(images)
-            told.append(probabilities)
+            answers.append(probabilities)
             drawn.append(_pixels(images[is_random[rows]]))
             elsewhere[rows] = compare(rows, images)
             if embed is not None:
@@ -183,7 +183,7 @@ def read_attributes(
                 points.append(found[is_random[rows]])
                 drift[rows] = cosine_distance(found, anchors[requests["latent"].to_numpy()[rows]])
             progress.update(len(rows))
-    table = pd.DataFrame(np.concatenate(told), columns=list(reader.names))
+    table = pd.DataFrame(np.concatenate(answers), columns=list(reader.names))
     table.insert(0, "row", requests["row"])
     table["drift"], table["elsewhere"] = drift, elsewhere
     shares = dict.fromkeys(SHARES.values())

@@ -39,7 +39,7 @@ class Layout:
     widths: tuple[int, ...]  # output channels of conv1, conv2 …
     pooled: tuple[int, ...]  # numbers of the convolutions a 2x2 maximum follows
     small_pooled: tuple[int, ...]  # the same below 256 pixels
-    outputs: tuple[str, ...]  # what it tells
+    outputs: tuple[str, ...]  # what it predicts
 
 
 _SHORT, _LONG = (32, 64, 64, 128), (32, 64, 64, 128, 128, 128)
@@ -311,7 +311,7 @@ def predict(
     batch_size: int = 64,
     dropout: bool = False,
 ) -> np.ndarray:
-    """Score pictures, in eval mode unless told otherwise.
+    """Score pictures, in eval mode unless `dropout` says otherwise.
 
     Args:
         network: on any device.

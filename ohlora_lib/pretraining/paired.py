@@ -98,8 +98,8 @@ def paired_loss(
 def texture_loss(drawn: Tensor, target: Tensor) -> Tensor:
     """L1 between how much the brightness of both changes around each place, by direction.
 
-    A texture's single strands cannot be told from w, and a regression that misses them draws their
-    mean: no texture. How strong it is, and whether it runs down or across, can be told.
+    A texture's single strands do not follow from w, and a regression that misses them draws their
+    mean: no texture. How strong it is, and whether it runs down or across, does.
 
     Args:
         drawn: [N, 3, H, W], [-1, 1]; at least 7 pixels a side.

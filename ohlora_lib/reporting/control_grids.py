@@ -76,7 +76,7 @@ def plot_grid50(
         sheet,
         f"{method}, judge “{evaluation.judge}”: {_latent(evaluation, which)}",
         f"Correlation of requested and measured: {reached}",
-        f"One latent, asked for {len(rows)} combinations. Under each picture: requested → measured"
+        f"One latent, drawn for {len(rows)} combinations. Under each picture: requested → measured"
         f" by {looks_through}.",
     )
     columns = {pose: MARGIN + _LABELS + i * (_CELL + GAP) for i, pose in enumerate(poses)}

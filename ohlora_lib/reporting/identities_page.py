@@ -64,7 +64,7 @@ dd {{ margin: 0; text-align: right; }}
 .warn {{ color: {RED}; font-weight: bold; }}
 """
 
-# Cards carry their numbers as data; what cannot be told sorts last. Picked latents are listed by
+# Cards carry their numbers as data; what is not known sorts last. Picked latents are listed by
 # rank, in a field that can be copied from by hand, too.
 _SCRIPT = """
 const form = document.querySelector("form"), main = document.querySelector("main");

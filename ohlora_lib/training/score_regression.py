@@ -39,7 +39,7 @@ class ScoredFaces:
     pose_unit: tuple[float, float] | None = None  # mean and std of raw poses, to know what tilts do
 
     def digest(self) -> str:
-        """Return what tells these from all others, as hex digits."""
+        """Return hex digits that differ for other data."""
         found = hashlib.sha256(repr(self.pose_unit).encode())
         arrays = (self.images, self.scores, self.train_rows, self.validation_rows, self.hair)
         for array in arrays:
@@ -312,7 +312,7 @@ def eye_lines(pose: np.ndarray, unit: tuple[float, float]) -> np.ndarray:
 def tilt(
     pictures: Tensor, pose: np.ndarray, degrees: np.ndarray, unit: tuple[float, float]
 ) -> tuple[Tensor, Tensor]:
-    """Rotate pictures about their centre, and tell the pose (algorithm v2) that they then have.
+    """Rotate pictures about their centre, and return the pose (algorithm v2) that they then have.
 
     Algorithm v2 is the slope of the line through the eyes, so the score follows from the angle
     (where faces are cut out square; other cuts stretch slopes).

@@ -160,7 +160,7 @@ def _receive(url: str, part: Path, size: int | None) -> None:
         resumed = getattr(response, "status", None) == 206
         if resumed and not response.headers.get("Content-Range", "").startswith(f"bytes {done}-"):
             part.unlink()
-            raise ConnectionError("the server sent another part than the one asked for")
+            raise ConnectionError("the server sent another part than the requested one")
         if not resumed:
             done = 0
         length = response.headers.get("Content-Length")

@@ -36,7 +36,7 @@ class Directions:
         steps: float32 [L, 3, D], added to the w of layer l for one unit of a property.
         masks: float32 [L, 3], how strongly a layer takes part in a property's step, 1 where no way
             weighted the layers; `steps` have them in them already, trained ones began with them.
-        names: what the readout tells, k scores and log odds of attributes.
+        names: what the readout predicts, k scores and log odds of attributes.
         readout: float32 [k, D], B: what is read off a picture is about offset + B w.
         offset: float32 [k].
         mean: float32 [D], of w.
@@ -69,7 +69,7 @@ class Directions:
                 raise ValueError(f"{name} must be {list(shape)}, got {list(found)}")
         missing = [name for name in CONTROLLED if name not in self.names]
         if missing:
-            raise ValueError(f"the readout does not tell {', '.join(missing)}")
+            raise ValueError(f"the readout does not predict {', '.join(missing)}")
 
     def rounds(self, measured: int) -> "Directions":
         """Return the same directions, followed with so many measurements."""
@@ -131,7 +131,7 @@ def load_directions(path: str | Path) -> Directions:
 class DirectionModel:
     """A generator that is steered along directions; a `ControlledModel`.
 
-    w' = w + D (t - s): t is what is requested, s where the face stands, told by the linear readout
+    w' = w + D (t - s): t is what is requested, s the face's own scores by the linear readout
     or measured by the scorer. Measured faces are then drawn, measured and corrected again, as often
     as the directions say ("closed loop"). The corrections stay within a trust region around the
     first move: what a face cannot show is not forced, since the scorer would then be deceived

@@ -35,9 +35,9 @@ class AdversarialObjective:
     Of several processes each draws the whole batch's random numbers and learns from its own rows.
 
     Args:
-        material: with a discriminator, unless that of three crops is asked for.
+        material: with a discriminator, unless that of three crops is used.
         options: see `FinetuneOptions`.
-        seed: of the order of the faces, where whole epochs are asked for.
+        seed: of the order of the faces, where `whole_epochs` is set.
     """
 
     def __init__(self, material: Material, options: FinetuneOptions, seed: int) -> None:
@@ -62,14 +62,14 @@ class AdversarialObjective:
         self.optimizers = {"generator": self.g_optimizer, "discriminator": self.d_optimizer}
         self.ranks = material.ranks
         self.ranks.spread(self.discriminator, *self.optimizers.values())
-        self.told = ("loss_d", "loss_g", "real_above_fake", "d_steps", "g_steps")
+        self.log_columns = ("loss_d", "loss_g", "real_above_fake", "d_steps", "g_steps")
         if options.auxiliary:
-            self.told += ("loss_told", "loss_obeyed")
+            self.log_columns += ("loss_told", "loss_obeyed")
         if options.content:
-            self.told += ("loss_content",)
+            self.log_columns += ("loss_content",)
         self.readers = [freeze(cnn, options.judge_dropout) for cnn in material.attribute_cnns]
         if self.readers:
-            self.told += ("loss_attributes",)
+            self.log_columns += ("loss_attributes",)
 
     def learn(self, step: int) -> dict[str, float]:
         """One batch: discriminator steps, then generator steps; see `Objective`."""
@@ -120,9 +120,9 @@ class AdversarialObjective:
             loss = loss + 0.5 * options.r1_gamma * options.r1_every * penalty
         losses["loss_d"] = loss.item()
         if options.auxiliary:
-            told = F.mse_loss(scores, own)
-            losses["loss_told"] = told.item()
-            loss = loss + options.auxiliary * told
+            error = F.mse_loss(scores, own)
+            losses["loss_told"] = error.item()
+            loss = loss + options.auxiliary * error
         descend(loss, options, self.d_optimizer)
         return self.ranks.mean(losses)
 
@@ -157,7 +157,7 @@ class AdversarialObjective:
     def _judge(
         self, images: Tensor, label: Tensor, exact: bool = False
     ) -> tuple[Tensor, Tensor | None]:
-        """Return logits [N, 1] and, with a second head, the scores it tells [N, K].
+        """Return logits [N, 1] and, with a second head, the scores it predicts [N, K].
 
         `exact`: in float32, as what is differentiated twice must be.
         """

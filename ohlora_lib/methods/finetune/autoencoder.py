@@ -38,7 +38,7 @@ class AutoencoderObjective:
     Args:
         material: with attribute CNNs, one at least.
         options: see `FinetuneOptions`.
-        seed: of the order of the faces, where whole epochs are asked for.
+        seed: of the order of the faces, where `whole_epochs` is set.
     """
 
     def __init__(self, material: Material, options: FinetuneOptions, seed: int) -> None:
@@ -54,9 +54,9 @@ class AutoencoderObjective:
         self.trained = {"generator": self.generator, "encoder": self.encoder}
         self.beside: dict[str, nn.Module] = {}
         self.modules = dict(self.trained)
-        self.told = ("loss_scores", "loss_attributes", "loss_mean", "loss_variance")
+        self.log_columns = ("loss_scores", "loss_attributes", "loss_mean", "loss_variance")
         if options.content:
-            self.told += ("loss_content",)
+            self.log_columns += ("loss_content",)
         self.optimizers = {
             "generator": generator_optimizer(self.generator, options),
             "encoder": other_optimizer(list(self.encoder.parameters()), options),
@@ -102,7 +102,7 @@ class AutoencoderObjective:
         write_table(folder / "posterior.parquet", table)
 
     def _wanted(self, own: Tensor) -> Tensor:
-        """Return the scores to ask for: the picture's own, or for some others, spread wider.
+        """Return the scores to request: the picture's own, or for some others, spread wider.
 
         Asked only for what the encoder has seen, the decoder may read it off the latent.
         """

@@ -45,7 +45,7 @@ class ConditionalModel:
         self.columns = [labels.index(name) for name in CONTROLLED]
         self.truncation = truncation
         self.style_mixing = style_mixing
-        self.means: dict[bytes, np.ndarray] = {}  # of labels asked for before
+        self.means: dict[bytes, np.ndarray] = {}  # of labels requested before
 
     def draw(self, latents: np.ndarray, requested: np.ndarray) -> np.ndarray:
         """Draw one picture per row; see `ControlledModel`."""

@@ -126,7 +126,7 @@ def _write(
     options: FinetuneOptions,
     job: dict[str, Any],
 ) -> None:
-    """Write what `finetune` promises; `job` goes to the provenance with what is told here."""
+    """Write what `finetune` promises; `job` goes to the provenance with what is added here."""
     generator = trained.networks["generator"]
     set_mean_w(generator, derive_seed(_stream(job["seed"], job["name"]), "mean w"))
     provenance = {

@@ -25,7 +25,7 @@ from ohlora_lib.training.state import TrainingState, locked
 CHECKED_LATENTS = 8
 CHECKED_LEVELS = (-1.5, 0.0, 1.5)  # of each of eyes, mouth and pose, in all combinations
 SAMPLED_LATENTS = 6
-# What the columns of a sample grid ask for: average, then each property low and high.
+# What the columns of a sample grid request: average, then each property low and high.
 SAMPLED = ((0, 0, 0), (-1.8, 0, 0), (1.8, 0, 0), (0, -1.2, 0), (0, 1.6, 0), (0, 0, -2), (0, 0, 2))
 WARM = 0.05  # share of the steps over which the cosine schedule first rises
 DIVERGED = 1e4  # a loss beyond it is as bad as NaN
@@ -138,14 +138,15 @@ def train_finetune(
                 raise Diverged("a weight is not finite", step, best.trained(done))
             best.offer(epoch, check, learnt=done > options.warmup)
             means = {
-                key: float(np.mean(sums[key])) if key in sums else "" for key in objective.told
+                key: float(np.mean(sums[key])) if key in sums else ""
+                for key in objective.log_columns
             }
             sums = {}
             if not ranks.first:
                 continue
             log.add(epoch=epoch, step=done, **means, **check)
-            told = "    ".join(f"{name} {value:.3f}" for name, value in check.items())
-            print(f"epoch {epoch:3d}    step {done:5d}    {told}", flush=True)
+            line = "    ".join(f"{name} {value:.3f}" for name, value in check.items())
+            print(f"epoch {epoch:3d}    step {done:5d}    {line}", flush=True)
             sample = sample_grid(generator, latents[:SAMPLED_LATENTS], options)
             write_picture(state_directory / "samples" / f"epoch-{epoch:04d}.png", sample)
             state.save(done, best.info)

@@ -52,7 +52,7 @@ class Objective(Protocol):
     beside: dict[str, nn.Module]  # kept as they are when those are at their best
     modules: dict[str, nn.Module]  # all that the resumable state must hold
     optimizers: dict[str, torch.optim.Optimizer]
-    told: tuple[str, ...]  # names of what `learn` may return: the columns of the log
+    log_columns: tuple[str, ...]  # names of what `learn` may return: the columns of the log
 
     def learn(self, step: int) -> dict[str, float]:
         """Do one step; return its losses, in score units squared or nats.

@@ -17,6 +17,6 @@ OBJECTIVES = {
     "scores": ObjectiveEntry(),
     "autoencoder": ObjectiveEntry(
         outputs=("encoder", "posterior"),
-        note="Its latents are those of faces, as its encoder tells them, not random ones.",
+        note="Its latents are those that its encoder finds for faces, not random ones.",
     ),
 }

@@ -1,4 +1,4 @@
-"""Finished models made elsewhere, brought into the form that judging opens like any method's."""
+"""Finished models of others, brought into the form that judging opens like any method's."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -75,7 +75,7 @@ def adopt_vectors(
         path: checkpoint to write.
         version: which VectorFind they are of, see `methods.vectorfind.groups`.
         generator: checkpoint that they move in.
-        property_cnn: checkpoint that tells groups and measures steps.
+        property_cnn: checkpoint that predicts groups and measures steps.
         resolution: of the domain, pixels a side.
         seed: the run's seed, of the latents that steps are measured on.
         unit_steps: leave all steps as long as the directions, as published.
@@ -107,7 +107,7 @@ def encode_faces(
     resolution: int,
     device: str = "cpu",
 ) -> None:
-    """Write the latent distribution of every face by an encoder made elsewhere.
+    """Write the latent distribution of every face by an encoder that somebody else trained.
 
     Args:
         encoder: its checkpoint.

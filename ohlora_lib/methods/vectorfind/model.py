@@ -31,7 +31,7 @@ Scorer = Callable[[np.ndarray, Sequence[str]], np.ndarray]
 class VectorModel:
     """A generator moved along the directions of its latent's group; a `ControlledModel`.
 
-    The group is told from the picture of the latent alone, which published code writes as JPEG
+    The group follows from the picture of the latent alone, which published code writes as JPEG
     first and we do not. With space w, w + sum of length * direction goes to all layers; with space
     z the same is done to the latent before it is mapped. No truncation.
 
@@ -65,7 +65,7 @@ class VectorModel:
     ) -> None:
         missing = [name for name in (*options.groups, *CONTROLLED) if name not in outputs]
         if missing:
-            raise ValueError(f"the scorer does not tell {', '.join(missing)}")
+            raise ValueError(f"the scorer does not predict {', '.join(missing)}")
         self.latent_dim = generator.z_dim + generator.label_dim
         width = generator.w_dim if options.space == "w" else self.latent_dim
         expected = (2 ** len(options.groups), len(CONTROLLED), width)

@@ -61,7 +61,7 @@ def search(
         version: one of `vectors.VERSIONS`.
         samples: see `methods.sampling.draw_samples`.
         generator: checkpoint that they were drawn with.
-        property_cnn: checkpoint that read them; it must tell the grouping properties.
+        property_cnn: checkpoint that read them; it must predict the grouping properties.
         path: checkpoint to write, see `methods.vectorfind.vectors`.
         metrics_path: JSON to write.
         seed: the run's seed.

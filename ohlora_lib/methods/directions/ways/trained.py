@@ -64,8 +64,8 @@ def train_directions(
 
     Args:
         generator: frozen.
-        reader: frozen, tells the scores.
-        classifiers: frozen, tell attributes that shall not change.
+        reader: frozen, predicts the scores.
+        classifiers: frozen, predict attributes that shall not change.
         start: where to begin.
         w: float32 [N, D], faces to learn on.
         spread: [outputs + classifiers], standard deviation of every score and log odds.
