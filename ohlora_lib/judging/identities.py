@@ -9,8 +9,8 @@ The score of a latent is the product of three terms, each from 0 to 1:
 
 A term that the domain cannot measure (no attribute, no embedding) is 1 for every latent, and an
 attribute that it cannot measure is left out of `looks`. The weakest correlation of latents that
-pass the gates differs by little, so among them looks and sameness decide: a latent that shows a broken
-picture, a man or glasses falls back, and so does one whose face turns into another.
+pass the gates differs by little, so among them looks and sameness decide: a latent that shows a
+broken picture, a man or glasses falls back, and so does one whose face turns into another.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
 """Answers as Label Studio exports them (JSON, JSON_MIN, CSV), in both directions.
 
 A task is an image, recognised by the number at the end of its file name. Label Studio skips
-whole tasks, by an annotation that `was_cancelled`; here a question is skipped, so such an annotation stands for
-all questions of the task that no other annotation answers.
+whole tasks, by an annotation that `was_cancelled`; here a question is skipped, so such an
+annotation stands for all questions of the task that no other annotation answers.
 """
 
 import csv

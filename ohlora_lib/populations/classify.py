@@ -110,8 +110,8 @@ def _start(path: str | Path, attribute: str, resolution: int) -> AttributeCNN:
     if (network.attribute, network.resolution) != (attribute, resolution):
         raise InputError(
             f"{path} predicts {network.attribute} at {network.resolution} pixels, so {attribute} "
-            f"at {resolution} cannot start from it; correct populations.*.training.{attribute}.start "
-            f"or populations.*.classifiers.{attribute}"
+            f"at {resolution} cannot start from it; correct "
+            f"populations.*.training.{attribute}.start or populations.*.classifiers.{attribute}"
         )
     return network
 
