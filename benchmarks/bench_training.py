@@ -8,8 +8,8 @@ import torch
 
 from benchmarks.common import WEIGHTS, Row, best_of
 from ohlora_lib.generators.stylegan1.conditioning import conditional_generator
-from ohlora_lib.methods.directions.model import Directions
 from ohlora_lib.methods.directions.options import TrainingOptions
+from ohlora_lib.methods.directions.stored import Directions
 from ohlora_lib.methods.directions.ways.trained import train_directions
 from ohlora_lib.methods.finetune.drawing import draw_faces
 from ohlora_lib.methods.finetune.faces import Faces

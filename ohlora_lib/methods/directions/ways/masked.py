@@ -14,7 +14,7 @@ from scipy.optimize import nnls
 
 from ohlora_lib.generators.synthesis import Synthesizer
 from ohlora_lib.methods.directions.given import Given
-from ohlora_lib.methods.directions.model import Directions
+from ohlora_lib.methods.directions.stored import Directions
 from ohlora_lib.scores import CONTROLLED
 
 ROUNDS = 1

@@ -16,8 +16,8 @@ from tqdm import tqdm
 
 from ohlora_lib.generators.base import Generator
 from ohlora_lib.methods.directions.given import Given
-from ohlora_lib.methods.directions.model import Directions
 from ohlora_lib.methods.directions.options import TrainingOptions
+from ohlora_lib.methods.directions.stored import Directions
 from ohlora_lib.networks.attribute_cnn import AttributeCNN
 from ohlora_lib.networks.property_cnn import PropertyCNN
 from ohlora_lib.scores import CONTROLLED
