@@ -1,4 +1,4 @@
-"""Rule plot_tsne: the samples that a search tells apart."""
+"""Rule plot_tsne: the samples that a search separates."""
 
 from ohlora_lib.runtime.jobs import start_job
 

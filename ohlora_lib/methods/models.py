@@ -34,7 +34,7 @@ class ControlledModel(Protocol):
 
         Args:
             latents: float32 [N, latent_dim]; a latent is an identity.
-            requested: float32 [N, 3], the scores asked for, in the order of `CONTROLLED`, in units
+            requested: float32 [N, 3], the requested scores, in the order of `CONTROLLED`, in units
                 of the population's standard deviation.
 
         Returns:
@@ -57,7 +57,7 @@ def open_model(
             directions (`methods.directions`); or a folder that holds `PARTS`, as
             results/model does, which needs nothing more.
         generator: checkpoint that vectors or directions move in.
-        property_cnn: checkpoint that tells a face's group, or measures.
+        property_cnn: checkpoint that predicts a face's group, or scores its pictures.
         batch_size: pictures drawn at once.
         device: torch device name.
 

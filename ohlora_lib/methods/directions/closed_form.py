@@ -15,7 +15,7 @@ class LinearFit:
     Attributes:
         readout: B, [k, D]: scores are about offset + B w.
         offset: [k].
-        steps: columns of D for the properties asked for, [n, D]: B steps^T = 1 for the own
+        steps: columns of D for the requested properties, [n, D]: B steps^T = 1 for the own
             property, 0 for all others.
         explained: [k], share of each score's variance that the model explains on the samples.
     """
@@ -35,14 +35,14 @@ def fit_linear(found: Moments, controlled: Sequence[int], ridge: float = 1e-3) -
     Args:
         found: see `moments`.
         controlled: which of the scores get a direction.
-        ridge: added to the correlation matrix of the predicted scores, for scores that w hardly
-            tells apart.
+        ridge: added to the correlation matrix of the predicted scores, for scores that w
+            hardly distinguishes.
     """
     readout = np.linalg.solve(found.covariance, found.cross.T).T
-    told = readout @ found.covariance @ readout.T  # covariance of the predicted scores
-    explained = np.diag(told) / np.maximum(found.std_y**2, 1e-12)
-    scale = np.sqrt(np.maximum(np.diag(told), 1e-12))
-    relation = told / np.outer(scale, scale) + ridge * np.eye(len(scale))
+    predicted = readout @ found.covariance @ readout.T  # covariance of the predicted scores
+    explained = np.diag(predicted) / np.maximum(found.std_y**2, 1e-12)
+    scale = np.sqrt(np.maximum(np.diag(predicted), 1e-12))
+    relation = predicted / np.outer(scale, scale) + ridge * np.eye(len(scale))
     inverse = np.linalg.inv(relation) / np.outer(scale, scale)
     steps = (found.covariance @ readout.T @ inverse).T[list(controlled)]
     own = np.einsum("nd,nd->n", readout[list(controlled)], steps)

@@ -25,8 +25,8 @@ Scorer = Callable[[np.ndarray], np.ndarray]  # uint8 [N, R, R, 3] -> [N, 3]: eye
 class DirectionModel:
     """A generator that is steered along directions; a `ControlledModel`.
 
-    w' = w + D (t - s): t is what is requested, s where the face stands, told by the linear readout
-    or measured by the scorer. Measured faces are then drawn, measured and corrected again, as often
+    w' = w + D (t - s): t is what is requested, s where the face stands, predicted by the linear
+    readout or measured by the scorer. Measured faces are then drawn, measured and corrected again, as often
     as the directions say ("closed loop"). The corrections stay within a trust region around the
     first move: what a face cannot show is not forced, since the scorer would then be deceived
     rather than obeyed. The scorer guides and must not be the only judge.
@@ -71,7 +71,7 @@ class DirectionModel:
         return self.synthesizer.from_w(w) if images is None else images
 
     def steer(self, latents: np.ndarray, requested: np.ndarray) -> np.ndarray:
-        """Return the w of every layer that shall show what is requested.
+        """Return the w of every layer of faces that show what is requested.
 
         Args:
             latents: float32 [N, latent_dim].

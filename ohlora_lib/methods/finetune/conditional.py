@@ -45,7 +45,7 @@ class ConditionalModel:
         self.columns = [labels.index(name) for name in CONTROLLED]
         self.truncation = truncation
         self.style_mixing = style_mixing
-        self.means: dict[bytes, np.ndarray] = {}  # of labels asked for before
+        self.means: dict[bytes, np.ndarray] = {}  # of labels requested before
 
     def draw(self, latents: np.ndarray, requested: np.ndarray) -> np.ndarray:
         """Draw one picture per row; see `ControlledModel`."""
@@ -104,7 +104,7 @@ def open_model(
     batch_size: int = 16,
     device: str = "cpu",
 ) -> ConditionalModel:
-    """See `models.open_model`; nothing is needed beside the checkpoint."""
+    """See `models.open_model`; the checkpoint is all that is needed."""
     provenance = read_checkpoint(path).provenance
     known = provenance.get("labels", [])
     if not set(CONTROLLED) <= set(known):

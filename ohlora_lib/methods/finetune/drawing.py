@@ -1,4 +1,4 @@
-"""How a fine-tune draws its faces, what it asks them for, and what its frozen judges read."""
+"""How a fine-tune draws faces, which scores it requests, and what frozen networks predict."""
 
 import contextlib
 from collections.abc import Mapping, Sequence
@@ -82,9 +82,9 @@ def set_mean_w(generator: Generator, seed: int, samples: int = 4096) -> None:
 
 
 def requested_labels(own: Tensor, options: FinetuneOptions) -> Tensor:
-    """Return the scores to ask for: `own` [N, K] or zeros as published, else random, spread wider.
+    """Return the requested scores: `own` [N, K] or zeros as published, else random, spread wider.
 
-    The protocols ask for up to 3.6 standard deviations, and for one property whatever the others
+    The protocols request up to 3.6 standard deviations, and one property whatever the others
     are; real faces hardly show that.
     """
     if options.zero_labels:

@@ -58,12 +58,12 @@ class FinetuneOptions:
     judge_trainable: bool = False  # published v2: the judge learns too
     judge_range: bool = True  # give attribute CNNs [0, 1] as they were trained; published: [-1, 1]
     targets: tuple[str, ...] = CONTROLLED  # scores that the loss is about
-    attributes: tuple[str, ...] = ()  # what pictures shall be, see `attributes.WANTED`
+    attributes: tuple[str, ...] = ()  # that pictures are trained to have, see `attributes.WANTED`
     attribute_weight: float = 1.0  # of the squared distances to what is desired
     # adversarial
     discriminator: str = "stylegan"  # stylegan, or crops: three branches of the property CNN
     discriminator_trainable: str = "all"  # all, last (last block and dense layers) or head
-    auxiliary: float = 0.0  # weight of a second head that tells the scores (Odena et al. 2017)
+    auxiliary: float = 0.0  # weight of a second head that predicts scores (Odena et al. 2017)
     warmup: int = 0  # steps in which only the discriminator learns
     r1_gamma: float = 10.0  # gradient penalty on real pictures
     r1_every: int = 1  # steps between penalties, whose weight is multiplied by that

@@ -1,4 +1,4 @@
-"""What the versions are: the published recipes and the corrected ones (spec 6 to 10 and 13).
+"""What the versions are: the published recipes and the corrected ones.
 
 A corrected recipe keeps a version's idea (its networks, data, loss and starting point) and mends
 what kept it from working; see docs/finetune.md for the reason of every difference.
@@ -37,7 +37,7 @@ _V1 = FinetuneOptions(
     auxiliary=2.0,
     label_scale=1.5,
     critic_lr=6e-3,
-    critic_beta=0.9,  # without, it learnt to tell eyes too late for the generator
+    critic_beta=0.9,  # without, it learnt to predict eyes too late for the generator
     r1_every=8,
     r1_gamma=2.0,
     warmup=200,
@@ -59,9 +59,9 @@ _V4 = replace(
     scores="cnn",
     content=0.3,
     attribute_weight=1.0,
-    critic_lr=3e-3,  # v1's discriminator, which goes on here, can tell scores already
+    critic_lr=3e-3,  # v1's discriminator, which goes on here, predicts scores already
     critic_beta=0.0,
-    warmup=60,  # v1 obeys already; less to say until the discriminator can tell three scores
+    warmup=60,  # v1 obeys already; less to learn until the discriminator predicts three scores
 )
 _V5 = FinetuneOptions(
     objective="adversarial",
@@ -82,7 +82,7 @@ _V8 = replace(
     content_label=True,
     attributes=("gender", "quality", "age", "glass"),
     attribute_weight=4.0,
-    critic_lr=3e-3,  # v1's discriminator, which goes on here, can tell scores already
+    critic_lr=3e-3,  # v1's discriminator, which goes on here, predicts scores already
     critic_beta=0.0,
     warmup=20,  # the parent's discriminator knows its trade already
     label_scale=1.0,  # as random labels are drawn in use

@@ -1,6 +1,6 @@
 """VectorFind: directions in a latent space along which one property changes, per group of faces.
 
-After StyleGAN-VectorFind-v6, v7 and v8 (spec sections 11, 12 and 14), which follow arXiv
+After StyleGAN-VectorFind-v6, v7 and v8, which follow arXiv
 1911.09267: a linear SVM between the samples that score highest and lowest on a property. Faces are
 grouped first by properties that are not controlled, and every group gets directions of its own.
 """
@@ -61,7 +61,7 @@ def search(
         version: one of `vectors.VERSIONS`.
         samples: see `methods.sampling.draw_samples`.
         generator: checkpoint that they were drawn with.
-        property_cnn: checkpoint that read them; it must tell the grouping properties.
+        property_cnn: checkpoint that read them; it must predict the grouping properties.
         path: checkpoint to write, see `methods.vectorfind.vectors`.
         metrics_path: JSON to write.
         seed: the run's seed.
@@ -193,7 +193,7 @@ def split_half(
     share: float,
     seed: int,
 ) -> dict[str, dict[str, float]]:
-    """Tell whether groups differ in their directions, or whether the difference is noise.
+    """Measure whether groups differ in their directions, or whether the difference is noise.
 
     Every group is split into random halves and directions are found in each half. Both cosines
     below are between directions from halves, so they suffer from the same noise.

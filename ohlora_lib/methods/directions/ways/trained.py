@@ -1,7 +1,7 @@
 """Directions trained through the frozen generator and its readers.
 
 After GANalyze (Goetschalckx et al. 2019) and "Enjoy Your Editing" (Zhuang et al. 2021): the picture
-of a moved face shall have the requested scores, and everything else that is read shall stay.
+of a moved face is trained to have the requested scores, and all else that is read to stay.
 """
 
 from collections.abc import Sequence
@@ -64,8 +64,8 @@ def train_directions(
 
     Args:
         generator: frozen.
-        reader: frozen, tells the scores.
-        classifiers: frozen, tell attributes that shall not change.
+        reader: frozen, predicts the scores.
+        classifiers: frozen, predict attributes that should not change.
         start: where to begin.
         w: float32 [N, D], faces to learn on.
         spread: [outputs + classifiers], standard deviation of every score and log odds.
