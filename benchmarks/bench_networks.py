@@ -14,7 +14,7 @@ from ohlora_lib.networks.parser_segmenter import ParserSegmenter
 from ohlora_lib.portraits.parameters import sample_parameters
 from ohlora_lib.portraits.renderer import render
 from ohlora_lib.store.layout import MAP_SIDE
-from ohlora_lib.store.pixels import to_float, to_unit
+from ohlora_lib.store.picture_tensors import to_float, to_unit
 
 ONE_BY_ONE = "module one by one"
 BATCHES = {"cpu": (16,), "cuda": (1, 4, 16, 64, 256, 1024)}  # swept on a GPU

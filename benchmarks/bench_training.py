@@ -12,16 +12,16 @@ from ohlora_lib.methods.directions.options import TrainingOptions
 from ohlora_lib.methods.directions.stored import Directions
 from ohlora_lib.methods.directions.ways.trained import train_directions
 from ohlora_lib.methods.finetune.drawing import draw_faces
-from ohlora_lib.methods.finetune.faces import Faces
 from ohlora_lib.methods.finetune.job import make_objective
 from ohlora_lib.methods.finetune.objective import Given
 from ohlora_lib.methods.finetune.options import FinetuneOptions
+from ohlora_lib.methods.finetune.training_faces import Faces
 from ohlora_lib.methods.finetune.versions import VERSIONS, version_options
 from ohlora_lib.networks.attribute_cnn import AttributeCNN
 from ohlora_lib.networks.files import load_network
 from ohlora_lib.networks.property_cnn import HairstyleCNN, PropertyCNN
 from ohlora_lib.scores import CONTROLLED
-from ohlora_lib.store.pixels import to_unit
+from ohlora_lib.store.picture_tensors import to_unit
 from ohlora_lib.training.classifier import ClassifierOptions, FoldData, train_fold
 from ohlora_lib.training.score_regression import PropertyOptions, ScoredFaces, train_property_cnn
 

@@ -1,4 +1,4 @@
-# Classifiers: learn each attribute from the labels, tell it of all images, keep the good ones.
+# Classifiers: learn each attribute from the labels, predict it for all images, keep the good ones.
 
 
 rule train_classifier:

@@ -127,7 +127,7 @@ def closed_digest(script, modules):
 
 
 def scattered(stage, kind):
-    """Return the jobs that write a population's shards: what tells each apart, and its shards.
+    """Return the jobs that write a population's shards: what distinguishes each, and its shards.
 
     One job, "", unless `scatter` has more. What a rule writes is fixed, so that several jobs have a
     rule each; a job per shard is one rule with a wildcard, with which Snakemake is faster.

@@ -1,5 +1,5 @@
 # Networks that read property scores: the property CNN learns seven scores of one population, the
-# hairstyle CNN the eighth of another; each scores all images kept there. Merged, they tell eight.
+# hairstyle CNN the eighth of another; each scores all images kept there. Merged, they predict eight.
 
 
 rule train_property_cnn:

@@ -1,4 +1,4 @@
-# References: finished models made elsewhere, brought into the form of our own and judged alike.
+# References: finished models of others, brought into the form of our own and judged alike.
 
 
 def of_kind(kind):

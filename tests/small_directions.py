@@ -14,7 +14,7 @@ from ohlora_lib.methods.sampling import (
 )
 from ohlora_lib.networks.property_cnn import OUTPUTS, PropertyCNN
 from ohlora_lib.scores import CONTROLLED
-from ohlora_lib.store.pixels import to_float
+from ohlora_lib.store.picture_tensors import to_float
 from ohlora_lib.store.samples import samples_writer
 
 SIDE, Z, LABEL, W, LAYERS = 32, 10, 2, 16, 8

@@ -9,10 +9,10 @@ from ohlora_lib.attributes import WANTED
 from ohlora_lib.generators.stylegan1.conditioning import conditional_generator
 from ohlora_lib.generators.stylegan1.discriminator import StyleGANDiscriminator
 from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
-from ohlora_lib.methods.finetune.faces import Faces
 from ohlora_lib.methods.finetune.job import make_objective
 from ohlora_lib.methods.finetune.objective import Given, Objective
 from ohlora_lib.methods.finetune.options import ALL_LABELS, FinetuneOptions
+from ohlora_lib.methods.finetune.training_faces import Faces
 from ohlora_lib.methods.finetune.versions import version_options
 from ohlora_lib.networks.attribute_cnn import AttributeCNN
 from ohlora_lib.networks.property_cnn import PropertyCNN

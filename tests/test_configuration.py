@@ -116,7 +116,7 @@ def test_schema_is_strict_and_every_value_is_described():
 @pytest.mark.parametrize(
     ("overlay", "expected"),
     [
-        (population(classifiers={"age": ["a"] * 5}), "populations.original.classifiers.age tells an attribute that the population does not have"),
+        (population(classifiers={"age": ["a"] * 5}), "populations.original.classifiers.age predicts an attribute that the population does not have"),
         (population(classifiers={"gender": ["a", "b"]}), "populations.original.classifiers.gender has 2 files where attributes.gender.folds is 5; give one per fold"),
         (population(imagse=3), "unknown key 'imagse' in populations.original; did you mean 'images'?"),
         ({"sede": 3}, "unknown key 'sede' in the configuration; did you mean 'seed'?"),

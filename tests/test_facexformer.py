@@ -17,9 +17,9 @@ from ohlora_lib.networks.facexformer_heads import ATTRIBUTES
 from ohlora_lib.networks.facexformer_segmenter import MEAN, STD, FaceXFormerSegmenter
 from ohlora_lib.networks.files import load_network, save_network
 from ohlora_lib.networks.segmentation import load_segmenter
-from ohlora_lib.populations.measure import measure
 from ohlora_lib.populations.raw_scores import raw_scores
-from ohlora_lib.populations.segment import segment
+from ohlora_lib.populations.score_property import measure
+from ohlora_lib.populations.segment_images import segment
 from ohlora_lib.scores import PAIRS, eyes
 from ohlora_lib.store.shards import read_segment_shard, write_image_shard
 from ohlora_lib.store.tables import read_table, write_table

@@ -27,16 +27,16 @@ from ohlora_lib.methods.finetune.drawing import (
     read_scores,
     set_mean_w,
 )
-from ohlora_lib.methods.finetune.faces import (
+from ohlora_lib.methods.finetune.job import finetune
+from ohlora_lib.methods.finetune.loop import protocol_check, train_finetune
+from ohlora_lib.methods.finetune.options import ALL_LABELS
+from ohlora_lib.methods.finetune.scores import ScoreObjective
+from ohlora_lib.methods.finetune.training_faces import (
     correlations,
     jittered,
     quantised,
     read_faces,
 )
-from ohlora_lib.methods.finetune.job import finetune
-from ohlora_lib.methods.finetune.loop import protocol_check, train_finetune
-from ohlora_lib.methods.finetune.options import ALL_LABELS
-from ohlora_lib.methods.finetune.scores import ScoreObjective
 from ohlora_lib.methods.finetune.versions import RECIPES, VERSIONS, version_options
 from ohlora_lib.methods.models import open_model, sample_latents
 from ohlora_lib.networks.attribute_cnn import AttributeCNN

@@ -16,10 +16,10 @@ from ohlora_lib.methods.finetune.drawing import (
     precision,
     requested_labels,
 )
-from ohlora_lib.methods.finetune.faces import batch_rows
 from ohlora_lib.methods.finetune.loop import _rate
 from ohlora_lib.methods.finetune.objective import descend
 from ohlora_lib.methods.finetune.options import ALL_LABELS
+from ohlora_lib.methods.finetune.training_faces import batch_rows
 from ohlora_lib.methods.finetune.versions import PUBLISHED, VERSIONS, version_options
 from ohlora_lib.scores import CONTROLLED
 
@@ -80,7 +80,7 @@ SPEC = {
         "batch": 16,
         "style_mixing": 0.9,
     },
-    "v2": {  # spec 7
+    "v2": {
         "objective": "scores",
         "labels": ALL_LABELS,
         "embedding": 16,
@@ -98,7 +98,7 @@ SPEC = {
         "curriculum": 0.9,
         "style_mixing": 0.0,
     },
-    "v3": {  # spec 8
+    "v3": {
         "objective": "autoencoder",
         "labels": ALL_LABELS,
         "embedding": 24,
@@ -133,7 +133,7 @@ SPEC = {
         "style_mixing": 0.9,
     },
     "v5_1": {**CROPS, "style_mixing": 0.9, "truncation_psi": 1.0},
-    "v5_2": {  # spec 10.2
+    "v5_2": {
         "objective": "scores",
         "labels": CONTROLLED,
         "embedding": 0,

@@ -15,7 +15,7 @@ from ohlora_lib.errors import InputError
 from ohlora_lib.judging.grids import build_requests
 from ohlora_lib.judging.identities import rank_identities
 from ohlora_lib.judging.protocol import MEASURED, judge_method
-from ohlora_lib.reporting.identities import draw_identities, read_ranking
+from ohlora_lib.reporting.identities_page import draw_identities, read_ranking
 from ohlora_lib.runtime.digest import import_closure
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.store.gallery import gallery

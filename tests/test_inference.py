@@ -6,7 +6,7 @@ import torch
 
 from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
 from ohlora_lib.generators.synthesis import Synthesizer
-from ohlora_lib.store.pixels import to_uint8
+from ohlora_lib.store.picture_tensors import to_uint8
 
 
 @pytest.fixture(scope="module", params=["auto", True])

@@ -11,26 +11,26 @@ import torch
 from ohlora_lib.attributes import ATTRIBUTES
 from ohlora_lib.errors import InputError
 from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
-from ohlora_lib.judging.attributes import (
+from ohlora_lib.judging.draw import draw_pictures
+from ohlora_lib.judging.grids import build_requests
+from ohlora_lib.judging.judges.segment import SegmentJudge
+from ohlora_lib.judging.locality import ChangeElsewhere
+from ohlora_lib.judging.measure import load_judge
+from ohlora_lib.judging.picture_attributes import (
     AnnotatorReader,
     ClassifierReader,
     load_reader,
     read_attributes,
 )
-from ohlora_lib.judging.grids import build_requests
-from ohlora_lib.judging.judges.segment import SegmentJudge
-from ohlora_lib.judging.locality import ChangeElsewhere
-from ohlora_lib.judging.measure import load_judge
-from ohlora_lib.judging.pictures import draw_pictures
 from ohlora_lib.judging.protocol import MEASURED
 from ohlora_lib.networks.annotator import Annotator
 from ohlora_lib.networks.attribute_cnn import AttributeCNN
 from ohlora_lib.networks.files import load_network, save_network
 from ohlora_lib.networks.parser_segmenter import ParserSegmenter
 from ohlora_lib.networks.property_cnn import OUTPUTS, PropertyCNN
-from ohlora_lib.populations.measure import measure
 from ohlora_lib.populations.normalise import normalise
-from ohlora_lib.populations.segment import segment
+from ohlora_lib.populations.score_property import measure
+from ohlora_lib.populations.segment_images import segment
 from ohlora_lib.portraits.parameters import sample_parameters
 from ohlora_lib.portraits.renderer import render
 from ohlora_lib.scores import CONTROLLED

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from ohlora_lib.errors import InputError
-from ohlora_lib.judging.attributes import read_attributes
+from ohlora_lib.judging.draw import write_gallery
 from ohlora_lib.judging.grids import LEVELS, build_requests
 from ohlora_lib.judging.measure import score_pictures
-from ohlora_lib.judging.pictures import write_gallery
+from ohlora_lib.judging.picture_attributes import read_attributes
 from ohlora_lib.judging.protocol import MEASURED, evaluate, judge_method
 from ohlora_lib.store.shards import write_image_shard
 from ohlora_lib.store.tables import read_json, read_table, write_json, write_table

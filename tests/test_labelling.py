@@ -25,12 +25,12 @@ from ohlora_lib.labelling.agreement import agreement
 from ohlora_lib.labelling.answers import SKIP, Answer, AnswerLog, Answers, read_log
 from ohlora_lib.labelling.export import label_table
 from ohlora_lib.labelling.label_studio import FORMATS, export_tasks, import_tasks
-from ohlora_lib.labelling.lock import locked
 from ohlora_lib.labelling.queue import Step, make_queue, read_scores
 from ohlora_lib.labelling.server import LabelServer
+from ohlora_lib.labelling.server_lock import locked
 from ohlora_lib.labelling.session import RequestError, Session, Task, status
 from ohlora_lib.populations.labels import read_labels
-from ohlora_lib.store.encoded import EncodedImages
+from ohlora_lib.store.png_images import EncodedImages
 from ohlora_lib.store.shards import write_image_shard
 from ohlora_lib.store.tables import write_table
 

@@ -26,7 +26,7 @@ from ohlora_lib.labelling.session import Session, Task
 from ohlora_lib.populations.labels import read_labels, take_labels
 from ohlora_lib.portraits.parameters import sample_parameters
 from ohlora_lib.portraits.renderer import render
-from ohlora_lib.store.encoded import EncodedImages
+from ohlora_lib.store.png_images import EncodedImages
 from ohlora_lib.store.shards import write_image_shard
 from ohlora_lib.store.tables import read_table
 

@@ -83,7 +83,9 @@ def torch_free() -> list[str]:
     layers = (["store"], ["scores"], ["labelling"])
     light = [name for name in modules if name.split(".")[1:2] in layers]
     top = [name for name in modules if name.count(".") <= 1 and name.split(".")[-1] not in LAYERS]
-    return sorted({*light, *top} - {"ohlora_lib.store.checkpoints", "ohlora_lib.store.pixels"})
+    return sorted(
+        {*light, *top} - {"ohlora_lib.store.checkpoints", "ohlora_lib.store.picture_tensors"}
+    )
 
 
 @pytest.mark.parametrize("module", torch_free())

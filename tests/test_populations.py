@@ -19,21 +19,21 @@ from ohlora_lib.networks.face_parser import FaceParser
 from ohlora_lib.networks.files import save_network
 from ohlora_lib.networks.parser_segmenter import ParserSegmenter
 from ohlora_lib.populations.annotate import annotate
+from ohlora_lib.populations.classifier_metrics import METRICS, collect_metrics, count_mistakes
 from ohlora_lib.populations.filter import filter_images, join_attributes
 from ohlora_lib.populations.generate import generate, image_seed, latents, regenerate
 from ohlora_lib.populations.labels import read_labels, simulate_labels, take_labels
-from ohlora_lib.populations.measure import measure
-from ohlora_lib.populations.metrics import METRICS, collect_metrics, count_mistakes
 from ohlora_lib.populations.normalise import normalise
-from ohlora_lib.populations.segment import segment
+from ohlora_lib.populations.score_property import measure
+from ohlora_lib.populations.segment_images import segment
 from ohlora_lib.portraits.parameters import sample_parameters
 from ohlora_lib.portraits.renderer import render
 from ohlora_lib.reporting import published
 from ohlora_lib.scores import PAIRS
 from ohlora_lib.seeds import derive_seed
-from ohlora_lib.store.faces import face_cut, whole_picture
+from ohlora_lib.store.face_cuts import face_cut, whole_picture
 from ohlora_lib.store.layout import shard_bounds
-from ohlora_lib.store.pixels import to_uint8
+from ohlora_lib.store.picture_tensors import to_uint8
 from ohlora_lib.store.shards import (
     ImageRows,
     iter_images,

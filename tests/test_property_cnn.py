@@ -34,8 +34,8 @@ from ohlora_lib.reporting.score_regression_figure import plot_property_cnn
 from ohlora_lib.scores import ALGORITHMS, hairstyle, pose
 from ohlora_lib.scores.regions import EYE_LEFT, EYE_RIGHT
 from ohlora_lib.seeds import rng
-from ohlora_lib.store.faces import face_cut
-from ohlora_lib.store.pixels import to_float
+from ohlora_lib.store.face_cuts import face_cut
+from ohlora_lib.store.picture_tensors import to_float
 from ohlora_lib.store.shards import write_image_shard
 from ohlora_lib.store.tables import read_json, read_table, write_json, write_table
 from ohlora_lib.training import score_regression as property_cnn

@@ -61,7 +61,7 @@ def copied(folder: Path) -> None:
 
 
 def commented(folder: Path) -> None:
-    for file in ("ohlora_lib/scores/eyes.py", "ohlora_lib/populations/measure.py"):
+    for file in ("ohlora_lib/scores/eyes.py", "ohlora_lib/populations/score_property.py"):
         edit(
             folder / file,
             lambda text: "# a comment\n" + text.replace('"""', '"""Indeed: ', 1) + "\n# another\n",

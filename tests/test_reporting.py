@@ -9,16 +9,16 @@ import pandas as pd
 import pytest
 
 from ohlora_lib.errors import InputError
-from ohlora_lib.populations.metrics import METRICS
-from ohlora_lib.reporting.agreement import plot_agreement
+from ohlora_lib.populations.classifier_metrics import METRICS
+from ohlora_lib.reporting.algorithm_agreement import plot_agreement
 from ohlora_lib.reporting.correlation import BOTH, pearson
 from ohlora_lib.reporting.funnel import funnel_stages, plot_funnel
-from ohlora_lib.reporting.grids import plot_samples
 from ohlora_lib.reporting.histograms import plot_histograms
-from ohlora_lib.reporting.material import draw, fetch_images, fetch_segments, ids_with_face
 from ohlora_lib.reporting.overlays import CLASSES, blend, colorize, plot_overlays
+from ohlora_lib.reporting.population_images import draw, fetch_images, fetch_segments, ids_with_face
 from ohlora_lib.reporting.roc import plot_roc, roc_curve
 from ohlora_lib.reporting.runtimes import COLUMNS, duration, plot_runtimes, read_benchmarks
+from ohlora_lib.reporting.sample_pages import plot_samples
 from ohlora_lib.reporting.strips import level_rows, plot_strips
 from ohlora_lib.reporting.summary import write_summary
 from ohlora_lib.reporting.theme import number, percent

@@ -18,7 +18,7 @@ from ohlora_lib.networks.attribute_cnn import ATTRIBUTES, AttributeCNN
 from ohlora_lib.networks.files import save_network
 from ohlora_lib.networks.property_cnn import PropertyCNN
 from ohlora_lib.reporting import published
-from ohlora_lib.reporting.concept import plot_concept
+from ohlora_lib.reporting.concept_figure import plot_concept
 from ohlora_lib.reporting.search_cost import STEP, plot_curves, plot_search_cost, plot_yields
 from ohlora_lib.store.tables import read_json, read_table, write_json, write_table
 

@@ -12,7 +12,7 @@ from ohlora_lib.generators.stylegan1.discriminator import StyleGANDiscriminator,
 from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
 from ohlora_lib.generators.synthesis import Synthesizer
 from ohlora_lib.networks.files import load_network, save_network
-from ohlora_lib.store.pixels import to_uint8
+from ohlora_lib.store.picture_tensors import to_uint8
 
 FIXTURES = Path(__file__).parent / "fixtures" / "stylegan"
 NAMES = ("res32_label0", "res64_label7")

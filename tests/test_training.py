@@ -1071,7 +1071,7 @@ def test_a_start_of_another_attribute_or_resolution_is_refused(faces, tmp_path, 
     with pytest.raises(InputError) as info:
         train_classifier(*arguments, tmp_path / "start.safetensors")
     text = str(info.value)
-    assert f"start.safetensors tells {attribute} at {side} pixels" in text
+    assert f"start.safetensors predicts {attribute} at {side} pixels" in text
     assert "gender at 32 cannot start from it" in text and "\n" not in text
     assert "populations.*.training.gender.start" in text
     assert not weights.exists() and not report.exists()

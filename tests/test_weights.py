@@ -22,10 +22,10 @@ from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.store.checkpoints import read_checkpoint
 from ohlora_lib.weights.convert import build, convert
 from ohlora_lib.weights.entries import Part
-from ohlora_lib.weights.files import sha256_of
 from ohlora_lib.weights.layouts import LAYOUTS
 from ohlora_lib.weights.pickles import read_state_dict
 from ohlora_lib.weights.registry import find_entry, find_part, load_registry
+from ohlora_lib.weights.signatures import sha256_of
 from ohlora_lib.weights.vectors import LAYOUT as VECTORS
 from ohlora_lib.weights.vectors import WIDTHS
 

@@ -1,4 +1,4 @@
-"""Rule adopt_generator: a fine-tuned generator made elsewhere, as ours are stored."""
+"""Rule adopt_generator: a fine-tuned generator of somebody else, as ours are stored."""
 
 from ohlora_lib.runtime.jobs import start_job
 

@@ -1,4 +1,4 @@
-"""Rule adopt_vectors: directions made elsewhere, with the length of their steps."""
+"""Rule adopt_vectors: directions of somebody else, with the length of their steps."""
 
 from ohlora_lib.runtime.jobs import start_job
 

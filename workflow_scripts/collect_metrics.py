@@ -4,7 +4,7 @@ from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads)
 
-from ohlora_lib.populations.metrics import collect_metrics
+from ohlora_lib.populations.classifier_metrics import collect_metrics
 
 collect_metrics(
     snakemake.input.folds,

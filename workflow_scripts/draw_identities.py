@@ -6,7 +6,7 @@ from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads)
 
-from ohlora_lib.reporting.identities import draw_identities
+from ohlora_lib.reporting.identities_page import draw_identities
 
 draw_identities(
     Path(snakemake.input.requests).parent,

@@ -4,7 +4,7 @@ from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads, snakemake.resources.gpu)
 
-from ohlora_lib.judging.pictures import draw_pictures
+from ohlora_lib.judging.draw import draw_pictures
 from ohlora_lib.runtime.device import default_device
 
 draw_pictures(

@@ -1,4 +1,4 @@
-"""Rule encode_faces: the latents around which an autoencoder made elsewhere is judged."""
+"""Rule encode_faces: the latents around which somebody else's autoencoder is judged."""
 
 from ohlora_lib.runtime.jobs import start_job
 

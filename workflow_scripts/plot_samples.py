@@ -4,7 +4,7 @@ from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads)
 
-from ohlora_lib.reporting.grids import plot_samples
+from ohlora_lib.reporting.sample_pages import plot_samples
 
 plot_samples(
     images=snakemake.input.images,

@@ -4,7 +4,7 @@ from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads)
 
-from ohlora_lib.reporting.agreement import plot_agreement
+from ohlora_lib.reporting.algorithm_agreement import plot_agreement
 from ohlora_lib.reporting.histograms import plot_histograms
 
 plot_histograms(snakemake.output.histograms, snakemake.input.v1, snakemake.input.v2)

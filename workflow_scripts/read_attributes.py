@@ -4,7 +4,7 @@ from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads, snakemake.resources.gpu)
 
-from ohlora_lib.judging.attributes import load_reader, read_attributes
+from ohlora_lib.judging.picture_attributes import load_reader, read_attributes
 from ohlora_lib.runtime.device import default_device
 
 read_attributes(

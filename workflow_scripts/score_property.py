@@ -4,7 +4,7 @@ from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads)
 
-from ohlora_lib.populations.measure import measure
+from ohlora_lib.populations.score_property import measure
 
 measure(
     snakemake.input.segments,

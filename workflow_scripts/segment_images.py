@@ -4,7 +4,7 @@ from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads, snakemake.resources.gpu)
 
-from ohlora_lib.populations.segment import segment
+from ohlora_lib.populations.segment_images import segment
 from ohlora_lib.runtime.device import default_device
 from ohlora_lib.store.layout import shard_index
 

@@ -1,4 +1,4 @@
-"""Rule train_property_cnn: the network that tells property scores, or the hairstyle."""
+"""Rule train_property_cnn: the network that predicts property scores, or the hairstyle."""
 
 from ohlora_lib.runtime.jobs import share_training, start_job
 

@@ -17,13 +17,13 @@ import yaml
 from ohlora_lib.errors import InputError
 from ohlora_lib.labelling.answers import AnswerLog, Answers, read_log
 from ohlora_lib.labelling.label_studio import FORMATS, export_tasks, import_tasks, read_export
-from ohlora_lib.labelling.lock import locked
-from ohlora_lib.labelling.origin import check_origin, keep_origin
+from ohlora_lib.labelling.population_mark import check_origin, keep_origin
 from ohlora_lib.labelling.queue import make_queue, read_scores
 from ohlora_lib.labelling.server import LabelServer
+from ohlora_lib.labelling.server_lock import locked
 from ohlora_lib.labelling.session import Session, Task, status
 from ohlora_lib.populations.labels import read_labels
-from ohlora_lib.store.encoded import EncodedImages
+from ohlora_lib.store.png_images import EncodedImages
 
 EPILOG = """\b
 Examples:

@@ -9,9 +9,9 @@ import click
 from ohlora_lib.errors import InputError
 from ohlora_lib.weights.entries import FOLDER, Entry
 from ohlora_lib.weights.fetch import check, fetch_file
-from ohlora_lib.weights.files import sha256_of
+from ohlora_lib.weights.presence import state_of
 from ohlora_lib.weights.registry import REGISTRY, find_entry, load_registry
-from ohlora_lib.weights.state import state_of
+from ohlora_lib.weights.signatures import sha256_of
 
 
 @dataclass(frozen=True)

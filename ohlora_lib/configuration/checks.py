@@ -79,7 +79,7 @@ def cross_checks(config: dict, root: Path) -> Iterator[tuple[Place, str]]:
         for attribute, files in population["classifiers"].items():
             here = (*place, "classifiers", attribute)
             if attribute not in attributes:
-                text = f"{dotted(here)} tells an attribute that the population does not have"
+                text = f"{dotted(here)} predicts an attribute that the population does not have"
                 yield here, f"{text}; {suggest(attribute, attributes)}"
             elif len(files) != config["attributes"][attribute]["folds"]:
                 folds = config["attributes"][attribute]["folds"]
@@ -131,7 +131,7 @@ def _imports(config: dict, root: Path) -> Iterator[tuple[Place, str]]:
 
 
 def _references(config: dict) -> Iterator[tuple[Place, str]]:
-    """Yield what is wrong with models made elsewhere."""
+    """Yield what is wrong with models that somebody else trained."""
     for name, item in config["references"].items():
         here, kind, version = ("references", name), item["kind"], item["version"]
         versions, meaningless = REFERENCES[kind]
@@ -152,7 +152,7 @@ def _references(config: dict) -> Iterator[tuple[Place, str]]:
         eighth = kind == "vectorfind" and version == "v8" and item["property_cnn"] is None
         if eighth and config["hairstyle_cnn"]["population"] is None:
             text = f"{dotted((*here, 'property_cnn'))} is null, and no hairstyle_cnn is configured"
-            yield here, f"{text} that tells the eighth score; give one of the two"
+            yield here, f"{text} that predicts the eighth score; give one of the two"
 
 
 def _unknown_names(config: dict) -> Iterator[tuple[Place, str]]:

@@ -1,4 +1,4 @@
-"""What a generator family offers; populations, methods and judging ask for nothing else.
+"""What a generator family offers; populations, methods and judging need nothing else.
 
 A family is a folder with a generator, and a discriminator if it has one; `registry` names it. Its
 networks are found by their `kind`, which stands in every checkpoint.

@@ -1,4 +1,4 @@
-"""How published weights are told: which network they are of, from names and shapes of tensors."""
+"""Which network published weights are of: recognised by names and shapes of tensors."""
 
 import re
 from collections.abc import Callable, Mapping

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ohlora_lib.generators.base import Generator
-from ohlora_lib.store.pixels import to_uint8
+from ohlora_lib.store.picture_tensors import to_uint8
 
 
 class Synthesizer:

@@ -1,6 +1,6 @@
 """What share of a generator's faces fits the concept, before and after a fine-tune.
 
-Told by the classifiers that chose the training images, as published (spec section 13.4), and by a
+Told by the classifiers that chose the training images, as published, and by a
 reader that had no part in that: a gain that only the filter's own networks see is none.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ohlora_lib.generators.synthesis import Synthesizer
-from ohlora_lib.judging.attributes import load_reader
+from ohlora_lib.judging.picture_attributes import load_reader
 from ohlora_lib.methods.sampling import map_latents, random_latents
 from ohlora_lib.networks.attribute_cnn import AttributeCNN, predict
 from ohlora_lib.networks.files import load_generator, load_network

@@ -36,14 +36,14 @@ LEVEL_ROWS = np.array(
 
 
 def grid50() -> np.ndarray:
-    """FineTune-v3's test (spec 8.4): mouth, within it eyes, within it pose; float64 [50, 3]."""
+    """FineTune-v3's test: mouth, within it eyes, within it pose; float64 [50, 3]."""
     return _product(
         {"mouth": (-1.2, -0.6, 0, 0.8, 1.6), "eyes": (-1.8, 1.8), "pose": (-1.2, 0, 1.2, 2.4, 3.6)}
     )
 
 
 def grid8() -> np.ndarray:
-    """FineTune-v5's test (spec 10.1): eyes, within it mouth, within it pose; float64 [8, 3]."""
+    """FineTune-v5's test: eyes, within it mouth, within it pose; float64 [8, 3]."""
     return _product({"eyes": (-1.6, 1.6), "mouth": (-1.2, 1.6), "pose": (-1.2, 2.4)})
 
 

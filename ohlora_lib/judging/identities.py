@@ -7,10 +7,10 @@ The score of a latent is the product of three terms, each from 0 to 1:
 - `looks`: the mean over the pictures of `levels` of P(good) · P(woman) · P(young) · P(no glasses).
 - `sameness`: 1 - drift, at least 0, where drift is the mean over the six pictures at -2 and 2.
 
-A term that the domain cannot tell (no attribute, no embedding) is 1 for every latent, and an
-attribute that it cannot tell is left out of `looks`. The weakest correlation of latents that pass
-the gates differs by little, so among them looks and sameness decide: a latent that shows a broken
-picture, a man or glasses falls back, and so does one whose face turns into another.
+A term that the domain cannot measure (no attribute, no embedding) is 1 for every latent, and an
+attribute that it cannot measure is left out of `looks`. The weakest correlation of latents that
+pass the gates differs by little, so among them looks and sameness decide: a latent that shows a
+broken picture, a man or glasses falls back, and so does one whose face turns into another.
 """
 
 from collections.abc import Sequence
@@ -58,7 +58,7 @@ def rank_identities(
             (correlation); `mae` (mean over judges and properties, in scores), `gender`, `quality`,
             `age` and `glass` (mean probability over its pictures of `levels`), `drift`, and `flips`
             (share of its pictures at -2 and 2 in which gender, age or glasses differ from the
-            all-zero picture). NaN is what the domain cannot tell.
+            all-zero picture). NaN is what the domain cannot measure.
         summary_path: JSON to write: `method`, `judges`, `gates`, `judged` and `passed` (counts; the
             latter by judge and of `all`), `score` (its definition), and the `top` 20 that pass.
         gates: least correlation of eyes, mouth and pose on grid50; a latent with a missing

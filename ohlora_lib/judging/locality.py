@@ -14,8 +14,8 @@ from ohlora_lib.store.gallery import read_gallery
 class ChangeElsewhere:
     """Compares pictures of one stepped property with their latent's all-zero picture.
 
-    Elsewhere is outside the part of a face that the property CNN tells the property from. A turned
-    head moves everything, so for the pose the number only says how far.
+    Elsewhere is outside the part of a face from which the property CNN predicts the property. A
+    turned head moves everything, so for the pose the number only says how far.
 
     Args:
         requests: see `grids.build_requests`.

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-CORRELATIONS_V3 = (0.77, 0.85, 0.82)  # published gates of FineTune-v3, at least (spec 8.4)
+CORRELATIONS_V3 = (0.77, 0.85, 0.82)  # published gates of FineTune-v3, at least
 MAES_V3 = (1.0, 0.6, 1.4)  # at most
-CORRELATIONS_V8 = (0.92, 0.88, 0.88)  # published gates of VectorFind-v8 (spec 14)
+CORRELATIONS_V8 = (0.92, 0.88, 0.88)  # published gates of VectorFind-v8
 
 CONSTANT = 1e-9  # deviation, relative to a mean above 1: measurements below it do not vary
 NO_CONTROL = 0.1  # score units per unit requested: below it saturation and ratios mean nothing

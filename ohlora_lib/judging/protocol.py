@@ -20,7 +20,7 @@ Absolute values (`leakage_mean`) are larger where there is more noise, so their 
   -2 and 2 outside the part of the picture that shows the property, in grey levels.
 - `joint`: correlation, MAE and slope per latent over all combinations of five levels.
 - `random`: shares of attributes, quality and diversity of one picture each of many latents, from
-  `attributes.read_attributes`; `correlation` is over all its pictures together.
+  `picture_attributes.read_attributes`; `correlation` is over all its pictures together.
 
 `missing` counts the pictures in which a score is missing: they are left out, except that their
 latent fails the gates.
@@ -85,9 +85,9 @@ def judge_method(
     """Write what one judge's measurements of one method come to.
 
     Args:
-        requests_path: see `pictures.draw_pictures`.
+        requests_path: see `draw.draw_pictures`.
         measured_path: see `judges.score_pictures`.
-        attributes_path: see `attributes.read_attributes`.
+        attributes_path: see `picture_attributes.read_attributes`.
         quality_path: the same.
         per_latent_path: table to write, see `Evaluation`.
         summary_path: JSON to write, see the head of this module.
@@ -137,7 +137,7 @@ def evaluate(
         measured: [rows, 7] scores, NaN where missing.
         attributes: `row`, a probability per attribute that can be read, `drift` (NaN where there is
             no embedding), `elsewhere`.
-        quality: what `attributes.read_attributes` says of the random pictures.
+        quality: what `picture_attributes.read_attributes` says of the random pictures.
         bootstrap: samples of each interval.
         seed: the run's seed.
         source: the file of the requests, for messages.

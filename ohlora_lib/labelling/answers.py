@@ -121,7 +121,7 @@ class Answers:
 
 
 class AnswerLog:
-    """A log opened for writing. The caller holds the lock (see `labelling.lock`).
+    """A log opened for writing. The caller holds the lock (see `labelling.server_lock`).
 
     Attributes:
         answers: the state.
@@ -203,7 +203,7 @@ def _replay(path: Path) -> tuple[Answers, int]:
             line = _parse(raw)
         except ValueError as error:
             if unfinished:
-                break  # the program was killed while writing it, so nobody was told it is saved
+                break  # the program was killed while writing it, so nobody has seen it saved
             raise InputError(f"{path}, line {number}: {error}; {REMEDY}") from None
         try:
             answers.apply(line)

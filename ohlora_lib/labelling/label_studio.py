@@ -1,8 +1,8 @@
 """Answers as Label Studio exports them (JSON, JSON_MIN, CSV), in both directions.
 
-A task is an image, told by the number at the end of its file name. Label Studio skips whole tasks,
-by an annotation that `was_cancelled`; here a question is skipped, so such an annotation stands for
-all questions of the task that no other annotation answers.
+A task is an image, recognised by the number at the end of its file name. Label Studio skips
+whole tasks, by an annotation that `was_cancelled`; here a question is skipped, so such an
+annotation stands for all questions of the task that no other annotation answers.
 """
 
 import csv
@@ -136,7 +136,7 @@ def import_tasks(path: str | Path, log: AnswerLog, task: Task) -> str:
     Of several annotations of a task the newest counts.
 
     Args:
-        path: the file; its format is told by its contents.
+        path: the file; its format follows from its contents.
         log: where to.
         task: whose images and attributes; other attributes in the file are ignored.
 
@@ -179,7 +179,7 @@ def read_export(path: str | Path, task: Task) -> tuple[list[Annotation], str]:
     """Read and check an export of Label Studio.
 
     Args:
-        path: the file; its format is told by its contents.
+        path: the file; its format follows from its contents.
         task: whose images and attributes.
 
     Returns:

@@ -22,7 +22,7 @@ class Step:
 
     id: int
     attribute: str
-    repeat: bool = False  # asked before; the page does not tell
+    repeat: bool = False  # asked before; the page does not say so
 
 
 def make_queue(
@@ -53,7 +53,7 @@ def make_queue(
 
 
 def _certainty(image: int, scores: Scores) -> float:
-    """Return 0 (a classifier cannot tell) to 1 (all are sure, or there are none)."""
+    """Return 0 (a classifier is undecided) to 1 (all are sure, or there are none)."""
     return min(
         (abs(2 * known[image] - 1) for known in scores.values() if image in known), default=1
     )

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from ohlora_lib.errors import InputError
 from ohlora_lib.labelling.session import RequestError, Session
-from ohlora_lib.store.encoded import EncodedImages
+from ohlora_lib.store.png_images import EncodedImages
 
 HOST = "127.0.0.1"
 LONGEST_BODY = 1 << 20  # bytes; a grid is some kilobytes

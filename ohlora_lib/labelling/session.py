@@ -1,7 +1,8 @@
 """What the page shows and does: the one state that all tabs share.
 
 A page may be behind: another tab answers too, or the server was away for a while. So every request
-says which answer it means, not "the next one", and carries a key by which a second sending is told.
+says which answer it means, not "the next one", and carries a key by which a repetition
+is recognised.
 """
 
 import hashlib
@@ -105,7 +106,7 @@ class Session:
         self._log = log
         self._lock = threading.Lock()
         self._warning: str | None = None  # why the CSV is behind the log
-        # tells pages whose list of questions is from before a restart with other options
+        # recognises pages whose list of questions is from before a restart with other options
         names = ",".join(f"{step.id}{step.attribute}{step.repeat}" for step in task.steps)
         self._queue = hashlib.sha256(names.encode()).hexdigest()[:12]
 

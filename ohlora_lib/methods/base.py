@@ -1,6 +1,6 @@
 """What a method declares: where it comes from, what it makes, what draws with it, what it costs.
 
-Nothing here loads torch: rules ask for all of it whenever the workflow starts.
+Nothing here loads torch: rules read all of it whenever the workflow starts.
 """
 
 from abc import ABC, abstractmethod

@@ -57,7 +57,7 @@ def open_model(
             directions (`methods.directions`); or a folder that holds `PARTS`, as
             results/model does, which needs nothing more.
         generator: checkpoint that vectors or directions move in.
-        property_cnn: checkpoint that predicts a face's group, or scores its pictures.
+        property_cnn: checkpoint that predicts a face's group, or measures.
         batch_size: pictures drawn at once.
         device: torch device name.
 

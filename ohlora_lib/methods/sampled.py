@@ -56,7 +56,7 @@ class Sampled:
 
     @property
     def parts(self) -> list[str]:
-        """The endings of the files that several jobs write: [""] where one job writes all."""
+        """What distinguishes the files that several jobs write: [""] where one job writes all."""
         jobs = self.config["scatter"]["sample"]
         if jobs == 1:
             return [""]

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ohlora_lib.store.pixels import full_batches, to_unit
+from ohlora_lib.store.picture_tensors import full_batches, to_unit
 
 PUBLISHED_RESOLUTION = 256
 HIDDEN = 512  # width of fc1

@@ -11,7 +11,7 @@ BRANCHES = ("eyes", "mouth", "pose")
 
 
 class CropDiscriminator(nn.Module):
-    """Compares the scores it reads from three crops with the label (spec section 10.1).
+    """Compares the scores it reads from three crops with the label.
 
     It never sees the rest of the picture.
 

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from torchvision.ops import nms
 
 from ohlora_lib.networks.mtcnn import MTCNN, OutputNet, RefinementNet
-from ohlora_lib.store.pixels import full_batches
+from ohlora_lib.store.picture_tensors import full_batches
 
 MIN_FACE = 20  # px, side of the smallest face searched for
 FACTOR = 0.709  # from one scale of the pyramid to the next

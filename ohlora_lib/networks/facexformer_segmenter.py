@@ -15,9 +15,9 @@ from ohlora_lib.networks.facexformer_heads import WIDTHS
 from ohlora_lib.networks.files import load_network
 from ohlora_lib.networks.mtcnn import MTCNN
 from ohlora_lib.networks.segmentation import Segmentation
-from ohlora_lib.store.faces import face_cut
+from ohlora_lib.store.face_cuts import face_cut
 from ohlora_lib.store.layout import MAP_SIDE
-from ohlora_lib.store.pixels import full_batches, to_unit
+from ohlora_lib.store.picture_tensors import full_batches, to_unit
 
 MARGIN = 0.25  # of the box's width or height, on each side
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pixels in [0, 1]

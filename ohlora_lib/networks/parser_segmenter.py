@@ -10,7 +10,7 @@ from ohlora_lib.networks.face_parser import FaceParser
 from ohlora_lib.networks.files import load_network
 from ohlora_lib.networks.segmentation import Segmentation
 from ohlora_lib.store.layout import MAP_SIDE
-from ohlora_lib.store.pixels import full_batches, to_float
+from ohlora_lib.store.picture_tensors import full_batches, to_float
 
 
 class ParserSegmenter:

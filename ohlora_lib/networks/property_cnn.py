@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ohlora_lib.networks.hair_texture import HairTexture
-from ohlora_lib.store.pixels import full_batches, to_float
+from ohlora_lib.store.picture_tensors import full_batches, to_float
 
 PUBLISHED_RESOLUTION = 256
 HIDDEN = 256  # width of fc1
@@ -39,7 +39,7 @@ class Layout:
     widths: tuple[int, ...]  # output channels of conv1, conv2 …
     pooled: tuple[int, ...]  # numbers of the convolutions a 2x2 maximum follows
     small_pooled: tuple[int, ...]  # the same below 256 pixels
-    outputs: tuple[str, ...]  # what it tells
+    outputs: tuple[str, ...]  # what it predicts
 
 
 _SHORT, _LONG = (32, 64, 64, 128), (32, 64, 64, 128, 128, 128)
@@ -173,8 +173,8 @@ class PropertyBranch(ScoreConvolutions):
 class HairstyleCNN(nn.Module):
     """Tells how curly hair is from the lower half of a picture.
 
-    At 256 pixels and above the hairstyle score CNN of the third project, with its parameter names
-    (spec section 5.4): two sub-networks, left and right of the chin. Below, `HairTexture`, which
+    At 256 pixels and above the hairstyle score CNN of the third project, with its parameter names:
+    two sub-networks, left and right of the chin. Below, `HairTexture`, which
     also learns where hair is (`learns_hair`).
 
     Args:
@@ -235,7 +235,7 @@ class HairstyleCNN(nn.Module):
 
 
 class PropertyCNN(nn.Module):
-    """Six independent sub-networks that give the seven property scores (spec section 5.1).
+    """Six independent sub-networks that give the seven property scores.
 
     Their modules are named `eyes_score_cnn`, `mouth_score_cnn`, `pose_score_cnn`,
     `hair_color_score_cnn`, `hair_length_score_cnn` and `background_score_cnn`; merged with
@@ -311,7 +311,7 @@ def predict(
     batch_size: int = 64,
     dropout: bool = False,
 ) -> np.ndarray:
-    """Score pictures, in eval mode unless told otherwise.
+    """Score pictures, in eval mode unless `dropout` says otherwise.
 
     Args:
         network: on any device.

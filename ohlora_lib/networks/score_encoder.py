@@ -12,7 +12,7 @@ HIDDEN = 512
 
 
 class ScoreEncoder(nn.Module):
-    """The encoder half of a conditional VAE (spec section 8.1).
+    """The encoder half of a conditional VAE.
 
     4x4 convolutions with stride 2 and reflected borders, as many as bring the picture to 8 pixels
     (five at 256), each followed by leaky ReLU (slope 0.01); then two dense layers, the scores put

@@ -9,7 +9,7 @@ import torch
 
 from ohlora_lib.networks.annotator import ATTRIBUTES, Annotator
 from ohlora_lib.networks.files import load_network
-from ohlora_lib.store.pixels import to_float
+from ohlora_lib.store.picture_tensors import to_float
 from ohlora_lib.store.shards import iter_images
 from ohlora_lib.store.tables import write_table
 

@@ -1,4 +1,4 @@
-"""Learns an attribute from the labelled images of a population and tells it of all the others."""
+"""Learns an attribute from the labelled images of a population and predicts it for all others."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +23,7 @@ from ohlora_lib.training.classifier import (
 )
 
 # Published tables have 4. A network can be equally unsure of thousands of images, which then tie: a
-# share of them could not be told from the rest.
+# share of them looked like the rest.
 DECIMALS = 6
 
 
@@ -61,7 +61,7 @@ def train_classifier(
 
     Raises:
         InputError: all labels the same, a training that fails, a damaged file, or a start
-            that tells another attribute or sees another resolution.
+            that predicts another attribute or sees another resolution.
     """
     labels = read_table(labels_path).sort_values("id")
     ids = labels["id"].to_numpy()
@@ -109,9 +109,9 @@ def _start(path: str | Path, attribute: str, resolution: int) -> AttributeCNN:
     network = load_network(path, AttributeCNN.kind)
     if (network.attribute, network.resolution) != (attribute, resolution):
         raise InputError(
-            f"{path} tells {network.attribute} at {network.resolution} pixels, so {attribute} at "
-            f"{resolution} cannot start from it; correct populations.*.training.{attribute}.start "
-            f"or populations.*.classifiers.{attribute}"
+            f"{path} predicts {network.attribute} at {network.resolution} pixels, so {attribute} "
+            f"at {resolution} cannot start from it; correct "
+            f"populations.*.training.{attribute}.start or populations.*.classifiers.{attribute}"
         )
     return network
 

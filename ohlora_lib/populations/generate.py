@@ -15,7 +15,7 @@ from ohlora_lib.networks.files import load_generator
 from ohlora_lib.seeds import derive_seed, rng
 from ohlora_lib.store.checksum import file_sha256
 from ohlora_lib.store.layout import shard_bounds, shard_index
-from ohlora_lib.store.pixels import to_uint8
+from ohlora_lib.store.picture_tensors import to_uint8
 from ohlora_lib.store.shards import image_shard, read_image_shard, read_recipe
 
 ROWS = 256  # images per append; what is held in memory
@@ -50,9 +50,9 @@ def generate(
     """Write images 0..count-1 into the shards `paths`, or those of them that belong there.
 
     An image depends on (seed, population, its number) alone: not on the shards, nor on how many are
-    made. With `as_published` images come in batches of four that share style mixing (spec section
-    1), and a batch depends on the numbers of its images. Every shard says in its metadata what its
-    rows do not, so that `regenerate` can draw any of its images again.
+    made. With `as_published` images come in batches of four that share style mixing, and a batch
+    depends on the numbers of its images. Every shard says in its metadata what its rows do not, so
+    that `regenerate` can draw any of its images again.
 
     Args:
         weights: checkpoint of a StyleGAN generator.

@@ -187,7 +187,7 @@ def score_kept(
 
 
 def merge_networks(property_cnn: str | Path, hairstyle_cnn: str | Path, path: str | Path) -> None:
-    """Join two trained networks into one that tells eight scores; weights are only copied.
+    """Join two trained networks into one that predicts eight scores; weights are only copied.
 
     Args:
         property_cnn: checkpoint of the seven scores.

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ohlora_lib.networks.segmentation import Segmenter
-from ohlora_lib.store.faces import face_cut
+from ohlora_lib.store.face_cuts import face_cut
 
 # of class maps [N, 224, 224] and face cuts [N, 224, 224, 3], to float64 [N]
 Score = Callable[[np.ndarray, np.ndarray], np.ndarray]

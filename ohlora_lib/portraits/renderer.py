@@ -22,7 +22,7 @@ from ohlora_lib.portraits.parameters import (
 )
 from ohlora_lib.portraits.shapes import coverage, ellipse, lens, over, palette, smooth_union
 
-# Class indices of the face parser (spec section 3).
+# Class indices of the face parser.
 BACKGROUND, SKIN, BROW_LEFT, BROW_RIGHT, EYE_LEFT, EYE_RIGHT = range(6)
 NOSE, UPPER_LIP, INNER_MOUTH, LOWER_LIP, HAIR = range(6, 11)
 

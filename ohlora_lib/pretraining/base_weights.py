@@ -32,8 +32,8 @@ from ohlora_lib.scores import (
     pose,
 )
 from ohlora_lib.seeds import derive_seed, rng
+from ohlora_lib.store.picture_tensors import to_float
 from ohlora_lib.store.pictures import tile, write_picture
-from ohlora_lib.store.pixels import to_float
 from ohlora_lib.store.tables import write_json
 
 CHUNK = 128  # pictures at once

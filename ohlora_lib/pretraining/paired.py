@@ -26,8 +26,8 @@ from ohlora_lib.portraits.parameters import parameters_from_latent
 from ohlora_lib.pretraining.options import PairedOptions
 from ohlora_lib.pretraining.portrait_pool import PortraitPool
 from ohlora_lib.seeds import derive_seed, rng
+from ohlora_lib.store.picture_tensors import to_uint8
 from ohlora_lib.store.pictures import tile, write_picture
-from ohlora_lib.store.pixels import to_uint8
 from ohlora_lib.training.average import MovingAverage
 from ohlora_lib.training.log import CsvLog
 from ohlora_lib.training.state import TrainingState, locked
@@ -98,8 +98,8 @@ def paired_loss(
 def texture_loss(drawn: Tensor, target: Tensor) -> Tensor:
     """L1 between how much the brightness of both changes around each place, by direction.
 
-    A texture's single strands cannot be told from w, and a regression that misses them draws their
-    mean: no texture. How strong it is, and whether it runs down or across, can be told.
+    A texture's single strands do not follow from w, and a regression that misses them draws their
+    mean: no texture. How strong it is, and whether it runs down or across, does.
 
     Args:
         drawn: [N, 3, H, W], [-1, 1]; at least 7 pixels a side.

@@ -20,7 +20,7 @@ from ohlora_lib.networks.face_parser import CLASSES, FaceParser
 from ohlora_lib.pretraining.options import ReaderOptions
 from ohlora_lib.pretraining.portrait_pool import PortraitPool
 from ohlora_lib.seeds import derive_seed, rng
-from ohlora_lib.store.pixels import to_float
+from ohlora_lib.store.picture_tensors import to_float
 from ohlora_lib.training.log import CsvLog
 from ohlora_lib.training.state import TrainingState, locked
 

@@ -52,7 +52,7 @@ def plot_both(path: str | Path, trained: str, logs: dict[str, Path]) -> None:
 
 
 def _points(table: pd.DataFrame, name: str, unit: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return steps or epochs (rows where none are told) and the known values of a column."""
+    """Return steps or epochs (else row numbers) and the known values of a column."""
     if name not in table:
         return np.empty(0), np.empty(0)
     y = pd.to_numeric(table[name], errors="coerce").to_numpy(float)

@@ -98,7 +98,7 @@ def _summary(a: "Run", b: "Run", changes: Sequence[tuple[str, str, str]]) -> str
 what came out. Its <b>score</b> is the smallest of the three correlations of requested and measured,
 averaged over the judges: 1 is full obedience, 0 none. <span class="warn">✗</span>: its pictures are
 broken or all alike, whatever its score. Nothing here says whether a difference is more than chance;
-the 95 % intervals are on the leaderboards, and a second seed tells more.</p>"""
+the 95 % intervals are on the leaderboards, and a second seed says more.</p>"""
 
 
 def _plural(count: int, noun: str) -> str:

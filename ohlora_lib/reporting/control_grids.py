@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ohlora_lib.reporting.contact_sheets import GAP, MARGIN, Sheet, fit
 from ohlora_lib.reporting.evaluations import Evaluation, read_evaluation
-from ohlora_lib.reporting.sheets import GAP, MARGIN, Sheet, fit
 from ohlora_lib.reporting.theme import BLUE, MUTED, ORANGE, RED, number
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.scores.words import ends, meaning
@@ -53,7 +53,7 @@ def draw_control_grids(
 def plot_grid50(
     path: str | Path, evaluation: Evaluation, method: str, which: str, looks_through: str
 ) -> None:
-    """Draw the grid of 50 (spec 8.4) of one latent: rows are mouth and eyes, columns pose.
+    """Draw the grid of 50 of one latent: rows are mouth and eyes, columns pose.
 
     Args:
         path: the picture to write.
@@ -76,7 +76,7 @@ def plot_grid50(
         sheet,
         f"{method}, judge “{evaluation.judge}”: {_latent(evaluation, which)}",
         f"Correlation of requested and measured: {reached}",
-        f"One latent, asked for {len(rows)} combinations. Under each picture: requested → measured"
+        f"One latent, drawn for {len(rows)} combinations. Under each picture: requested → measured"
         f" by {looks_through}.",
     )
     columns = {pose: MARGIN + _LABELS + i * (_CELL + GAP) for i, pose in enumerate(poses)}

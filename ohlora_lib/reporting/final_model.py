@@ -19,7 +19,7 @@ from ohlora_lib.store.tables import read_table, write_table
 HOLDS = {
     "model": "the method itself",
     "generator": "the generator that it moves in",
-    "property_cnn": "the network that tells where a face stands",
+    "property_cnn": "the network that predicts the scores of a face",
 }
 COLUMNS = ("method", "rank", "latents", "judge", "gates_v8", "leakage_mean", "flips_any", "good")
 THREE = tuple(f"{figure}_{name}" for figure in ("corr", "slope") for name in CONTROLLED)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ohlora_lib.reporting import published
-from ohlora_lib.reporting.material import ids_with_face
+from ohlora_lib.reporting.population_images import ids_with_face
 from ohlora_lib.reporting.theme import (
     BLUE,
     FAINT,

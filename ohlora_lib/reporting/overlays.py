@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ohlora_lib.reporting.material import draw, fetch_images, fetch_segments, ids_with_face
-from ohlora_lib.reporting.sheets import GAP, MARGIN, Sheet, heading_height
+from ohlora_lib.reporting.contact_sheets import GAP, MARGIN, Sheet, heading_height
+from ohlora_lib.reporting.population_images import draw, fetch_images, fetch_segments, ids_with_face
 from ohlora_lib.reporting.theme import MUTED, number
 from ohlora_lib.seeds import rng
-from ohlora_lib.store.faces import face_cut
+from ohlora_lib.store.face_cuts import face_cut
 from ohlora_lib.store.layout import MAP_SIDE
 
 # Class names and their colours, 0-255 RGB; left and right are those of the picture.

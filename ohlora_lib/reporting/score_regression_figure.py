@@ -18,7 +18,7 @@ from ohlora_lib.reporting.theme import (
 from ohlora_lib.scores import ALGORITHMS
 from ohlora_lib.store.tables import read_json, read_table
 
-NAMES = ALGORITHMS["v1"]  # the seven scores that the network tells
+NAMES = ALGORITHMS["v1"]  # the seven scores that the network predicts
 
 
 def plot_property_cnn(

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ohlora_lib.reporting.material import fetch_images, fetch_segments
-from ohlora_lib.reporting.sheets import GAP, MARGIN, Sheet, fit, heading_height
+from ohlora_lib.reporting.contact_sheets import GAP, MARGIN, Sheet, fit, heading_height
+from ohlora_lib.reporting.population_images import fetch_images, fetch_segments
 from ohlora_lib.reporting.theme import MUTED, number
 from ohlora_lib.scores import ALGORITHMS
 from ohlora_lib.scores.words import meaning
 from ohlora_lib.seeds import rng
-from ohlora_lib.store.faces import face_cut, whole_picture
+from ohlora_lib.store.face_cuts import face_cut, whole_picture
 from ohlora_lib.store.tables import read_table
 
 LEVELS = (("low", 0.02), ("median", 0.5), ("high", 0.98))  # quantiles; the extremes may be outliers

@@ -10,7 +10,7 @@ import pandas as pd
 from ohlora_lib import attributes
 from ohlora_lib.reporting import published
 from ohlora_lib.reporting.correlation import correlations
-from ohlora_lib.reporting.material import ids_with_face
+from ohlora_lib.reporting.population_images import ids_with_face
 from ohlora_lib.reporting.theme import (
     BLUE,
     FAINT,

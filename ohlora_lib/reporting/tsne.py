@@ -1,4 +1,4 @@
-"""t-SNE of the samples that score highest and lowest, as VectorFind plots them (spec 11.1)."""
+"""t-SNE of the samples that score highest and lowest, as VectorFind plots them."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -94,7 +94,7 @@ def script_digest(script: Path, modules: Sequence[str] = (), root: Path = ROOT) 
 
 
 def load_parsed(cache: Path) -> None:
-    """Take what earlier calls of `keep_parsed` wrote, as far as there is any: parsing is slow."""
+    """Take what earlier calls of `keep_parsed` wrote, if anything: parsing is slow."""
     with contextlib.suppress(OSError, ValueError):
         known = json.loads(cache.read_text(encoding="utf-8"))
         _known.update({key: Parsed(digest, imports) for key, (digest, imports) in known.items()})

@@ -50,7 +50,7 @@ def count_gpus() -> int:
 def take_gpus(number: int, folder: Path | None = None) -> None:
     """Take cards for as long as this process lives and show CUDA no others; waits for free ones.
 
-    Call it before torch asks for a GPU. They are taken among those that CUDA_VISIBLE_DEVICES lists.
+    Call it before torch looks for a GPU. CUDA_VISIBLE_DEVICES lists those that may be taken.
     Nothing is taken where a scheduler has listed no more than `number`, nor where there is no card.
     Fewer than `number` are taken where there are no more.
 

@@ -50,7 +50,7 @@ def start_job(log: str | Path, threads: int = 1, gpus: int = 0) -> None:
     Args:
         log: the log file; replaced.
         threads: cores this job may use.
-        gpus: cards it asks for; see `gpus.take_gpus`.
+        gpus: cards that it requests; see `gpus.take_gpus`.
     """
     if RANK in os.environ:
         _end_with_launcher()
@@ -109,7 +109,7 @@ def share_training(gpus: int, cores: int) -> None:
 def keep_memory() -> None:
     """Keep what is freed for what is needed next.
 
-    Pictures in work take megabytes: given back to the system and asked for again, layer after
+    Pictures in work take megabytes: given back to the system and taken again, layer after
     layer, they cost a seventh of the time of drawing.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # not on macOS, nor with musl

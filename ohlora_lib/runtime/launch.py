@@ -29,7 +29,7 @@ def launch(processes: int, command: list[str]) -> int:
     Args:
         processes: how many.
         command: the program and its arguments, the same for all; `RANK`, `LOCAL_RANK` and
-            `WORLD_SIZE` in the environment tell a process which of how many it is.
+            `WORLD_SIZE` in the environment say which of how many a process is.
 
     Returns:
         0 where all succeeded, else 1.

@@ -1,4 +1,4 @@
-"""Score `background_mean`: how bright the background is (section 4 of the published method).
+"""Score `background_mean`: how bright the background is, as published.
 
 Both algorithms: brightness of class 0 in rows 0-111, sorted, positions floor(0.05 n) ...
 floor(0.95 n) - 1 kept, mean. Range 0 to 255. Without a background pixel 192; one pixel counts as

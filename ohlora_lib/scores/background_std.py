@@ -1,4 +1,4 @@
-"""Score `background_std`: how varied the background is (section 4 of the published method).
+"""Score `background_std`: how varied the background is, as published.
 
 Both algorithms: brightness of class 0 in rows 0-111, sorted, positions floor(0.05 n) ...
 floor(0.95 n) - 1 kept, population standard deviation (ddof 0). 0 for no pixel and for one.

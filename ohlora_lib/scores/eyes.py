@@ -1,4 +1,4 @@
-"""Score `eyes`: how far the eyes are open (section 4 of the published method).
+"""Score `eyes`: how far the eyes are open, as published.
 
 v1: mean of the heights (max y - min y) of class 4 in columns 0-167 and class 5 in columns 56-223,
 both in rows 56-139; an absent eye counts 0.

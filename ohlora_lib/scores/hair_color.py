@@ -1,4 +1,4 @@
-"""Score `hair_color`: how bright the hair is (section 4 of the published method).
+"""Score `hair_color`: how bright the hair is, as published.
 
 v1: median brightness of all class-10 pixels; without hair the published code raises, here NaN. It
 reads the whole picture resized to 224 x 224, although the class map has the coordinates of the

@@ -1,4 +1,4 @@
-"""Score `hair_length`: how far down the hair reaches (section 4 of the published method).
+"""Score `hair_length`: how far down the hair reaches, as published.
 
 v1: the lowest row with class 10; if that is the last row (223), plus half the hair pixels in it.
 Without hair the published code returns no value, here NaN.

@@ -1,4 +1,4 @@
-"""Score `hairstyle`: straight (low) or curly (high) hair (section 4.4 of the published method).
+"""Score `hairstyle`: straight (low) or curly (high) hair, as published.
 
 For every anchor (x = 8-212, y = 112-212) four 4 x 4 blocks of the face cut are compared by their
 mean brightness: m at (y, x), m_b at (y + 8, x), m_l at (y, x - 8), m_r at (y, x + 8). An anchor

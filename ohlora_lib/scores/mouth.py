@@ -1,4 +1,4 @@
-"""Score `mouth`: how far the mouth is open (section 4 of the published method).
+"""Score `mouth`: how far the mouth is open, as published.
 
 v1: height (max y - min y, in pixels) of the lips, classes 7 and 9 together, plus that of the inner
 mouth, class 8; an absent part counts 0.

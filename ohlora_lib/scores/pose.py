@@ -1,4 +1,4 @@
-"""Score `pose`: how the head is turned (v1) or tilted (v2) (section 4 of the published method).
+"""Score `pose`: how the head is turned (v1) or tilted (v2), as published.
 
 v1: minus the Pearson correlation of x and y over the class-6 (nose) pixels; positive is turned
 right. NaN where it is undefined: fewer than two pixels, or all in one row or one column.

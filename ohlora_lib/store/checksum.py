@@ -1,4 +1,4 @@
-"""The checksum of a file, as `sha256sum` tells it."""
+"""The checksum of a file, as `sha256sum` prints it."""
 
 import hashlib
 from pathlib import Path

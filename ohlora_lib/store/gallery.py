@@ -85,7 +85,7 @@ def read_rows(path: str | Path) -> np.ndarray:
 
 
 def read_gallery(path: str | Path, rows: Sequence[int] | np.ndarray) -> np.ndarray:
-    """Return chosen pictures, uint8 [len(rows), H, W, 3], in the order asked for.
+    """Return chosen pictures, uint8 [len(rows), H, W, 3], in the order of `rows`.
 
     Raises:
         InputError: the file is missing, damaged, not a gallery, or lacks a row.

@@ -1,6 +1,6 @@
 """How populations and samples are split over files: arithmetic and names, without their formats.
 
-The workflow asks for these whenever it starts, so nothing here loads pyarrow or OpenCV.
+The workflow needs these whenever it starts, so nothing here loads pyarrow or OpenCV.
 """
 
 from pathlib import Path

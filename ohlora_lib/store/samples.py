@@ -73,7 +73,7 @@ def join_samples(paths: Sequence[str | Path], path: str | Path) -> None:
 def read_samples(path: str | Path, columns: Sequence[str], rows: int | None = None) -> Columns:
     """Return the first `rows` rows, all when None; see `iter_samples`.
 
-    Held in memory are the rows asked for, once, and one group of the file.
+    Held in memory are the requested rows, once, and one group of the file.
 
     Raises:
         InputError: also where there are fewer than `rows`.

@@ -29,7 +29,7 @@ PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 @dataclass(frozen=True)
 class ImageRows:
-    """Some rows of an image population; a column that was not asked for is None."""
+    """Some rows of an image population; a column that was not read is None."""
 
     ids: np.ndarray  # int64 [N], the running numbers
     images: np.ndarray | None = None  # uint8 [N, H, W, 3], RGB
@@ -295,7 +295,7 @@ def iter_segments(
 
 
 def read_recipe(path: str | Path) -> dict[str, Any] | None:
-    """Return how the images of a shard were drawn, as `image_shard` was told; None if it was not.
+    """Return how the images of a shard were drawn, as given to `image_shard`; None if it was not.
 
     Raises:
         InputError: the file is missing, damaged or not an image shard.

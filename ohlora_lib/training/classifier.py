@@ -1,4 +1,4 @@
-"""Trains one fold of an attribute classifier (spec section 2.2)."""
+"""Trains one fold of an attribute classifier."""
 
 import copy
 import hashlib
@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from ohlora_lib.errors import InputError
 from ohlora_lib.networks.attribute_cnn import AttributeCNN, predict
 from ohlora_lib.seeds import derive_seed
-from ohlora_lib.store.pixels import to_unit
+from ohlora_lib.store.picture_tensors import to_unit
 from ohlora_lib.training.options import ClassifierOptions
 from ohlora_lib.training.state import TrainingState, locked, tensors_digest
 
@@ -34,7 +34,7 @@ class FoldData:
     validation_rows: np.ndarray  # rows to judge by
 
     def digest(self) -> str:
-        """Return what tells these from all others, as hex digits."""
+        """Return hex digits that differ for other data."""
         found = hashlib.sha256()
         for array in (self.images, self.labels, self.train_rows, self.validation_rows):
             found.update(np.ascontiguousarray(array))
@@ -59,7 +59,7 @@ def split(labels: np.ndarray, folds: int, stratified: bool, seed: int) -> list[t
     Args:
         labels: 0/1 [N].
         folds: number of folds.
-        stratified: keep the share of ones the same in every fold, as far as there are enough.
+        stratified: keep the share of ones the same in every fold, where there are enough.
         seed: of the shuffle.
 
     Returns:
@@ -86,7 +86,7 @@ def check_answers(labels: np.ndarray, folds: int, attribute: str, trained_before
         labels: 0/1 [N].
         folds: number of folds.
         attribute: its name.
-        trained_before: the training starts from a network that tells the attribute already.
+        trained_before: the training starts from a network that already predicts the attribute.
 
     Raises:
         InputError: all labels are the same, and the network is a new one.

@@ -79,8 +79,8 @@ class Ranks:
         """Return the mean of all processes' values."""
         if self.number == 1:
             return values
-        told = torch.tensor(list(values.values()), dtype=torch.float64)
-        sums = self._sum(told) / self.number
+        own = torch.tensor(list(values.values()), dtype=torch.float64)
+        sums = self._sum(own) / self.number
         return dict(zip(values, sums.tolist(), strict=True))
 
     def agree(self, value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Trains the property and hairstyle score CNNs on segmentation scores (spec 5.2, 5.4)."""
+"""Trains the property and hairstyle score CNNs on segmentation scores."""
 
 import contextlib
 import copy
@@ -17,7 +17,7 @@ from ohlora_lib.errors import InputError
 from ohlora_lib.networks.hair_texture import hair_shares
 from ohlora_lib.networks.property_cnn import HairstyleCNN, PropertyCNN, predict
 from ohlora_lib.seeds import derive_seed, rng
-from ohlora_lib.store.pixels import to_float
+from ohlora_lib.store.picture_tensors import to_float
 from ohlora_lib.training.distributed import Ranks
 from ohlora_lib.training.options import PropertyOptions
 from ohlora_lib.training.state import TrainingState, locked
@@ -39,7 +39,7 @@ class ScoredFaces:
     pose_unit: tuple[float, float] | None = None  # mean and std of raw poses, to know what tilts do
 
     def digest(self) -> str:
-        """Return what tells these from all others, as hex digits."""
+        """Return hex digits that differ for other data."""
         found = hashlib.sha256(repr(self.pose_unit).encode())
         arrays = (self.images, self.scores, self.train_rows, self.validation_rows, self.hair)
         for array in arrays:
@@ -312,7 +312,7 @@ def eye_lines(pose: np.ndarray, unit: tuple[float, float]) -> np.ndarray:
 def tilt(
     pictures: Tensor, pose: np.ndarray, degrees: np.ndarray, unit: tuple[float, float]
 ) -> tuple[Tensor, Tensor]:
-    """Rotate pictures about their centre, and tell the pose (algorithm v2) that they then have.
+    """Rotate pictures about their centre, and return the pose (algorithm v2) that they then have.
 
     Algorithm v2 is the slope of the line through the eyes, so the score follows from the angle
     (where faces are cut out square; other cuts stretch slopes).

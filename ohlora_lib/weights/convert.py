@@ -10,9 +10,9 @@ from ohlora_lib.errors import InputError
 from ohlora_lib.networks.files import misfit, network_class, save_network
 from ohlora_lib.weights.entries import Part
 from ohlora_lib.weights.fetch import check
-from ohlora_lib.weights.files import sha256_of
 from ohlora_lib.weights.layouts import LAYOUTS, Layout
 from ohlora_lib.weights.pickles import read_state_dict
+from ohlora_lib.weights.signatures import sha256_of
 from ohlora_lib.weights.vectors import LAYOUT as VECTORS
 from ohlora_lib.weights.vectors import convert_vectors
 
@@ -58,7 +58,7 @@ def build(
         where: what messages call them.
         tensors: by published name.
         layout: one of `LAYOUTS`.
-        wanted: constructor arguments that are known; the others are told from the shapes.
+        wanted: constructor arguments that are known; the others follow from the shapes.
 
     Returns:
         The network with the weights, and the names of tensors that were left out.
@@ -77,12 +77,16 @@ def build(
     dropped = []
     average = tensors.get(W_AVG)
     if average is not None and average.ndim > 1:
-        # FineTune-v5 overwrote the running average with a batch's own (spec 10.3): it stays 0
+        # FineTune-v5 overwrote the running average with a batch's own: it stays 0
         tensors[W_AVG] = torch.zeros(average.shape[-1])
         dropped.append(W_AVG)
-    told = _recognise(form, tensors, wanted)
-    config = {**told, **wanted}
-    other = [f"{key} {told[key]}, not {config[key]}" for key in told if told[key] != config[key]]
+    found_config = _recognise(form, tensors, wanted)
+    config = {**found_config, **wanted}
+    other = [
+        f"{key} {value}, not {config[key]}"
+        for key, value in found_config.items()
+        if value != config[key]
+    ]
     try:
         with torch.device("meta"):
             expected = network_class(form.kind)(**config)
@@ -109,7 +113,7 @@ def build(
 
 
 def _recognise(form: Layout, tensors: dict[str, Tensor], wanted: dict[str, Any]) -> dict[str, Any]:
-    """Return what the shapes tell; nothing where the keys to tell by are missing."""
+    """Return what follows from the shapes; nothing where a needed key is missing."""
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     try:
         return form.recognise(shapes, wanted)

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from ohlora_lib.errors import InputError
 from ohlora_lib.store.atomic import replace_durably
 from ohlora_lib.weights.entries import FOLDER, Entry, File
-from ohlora_lib.weights.files import CHUNK, refuse_disguised, sha256_of
+from ohlora_lib.weights.signatures import CHUNK, refuse_disguised, sha256_of
 
 TIMEOUT = 60  # seconds without a byte
 DROPPED = (OSError, http.client.HTTPException)  # what a bad line raises; URLError is an OSError
@@ -113,7 +113,7 @@ def check(path: str | Path, size: int | None = None, sha256: str | None = None) 
         sha256: checksum; None if not known.
 
     Raises:
-        InputError: it is disguised (see `files.refuse_disguised`) or differs.
+        InputError: it is disguised (see `signatures.refuse_disguised`) or differs.
     """
     path = Path(path)
     if not path.is_dir():
@@ -160,7 +160,7 @@ def _receive(url: str, part: Path, size: int | None) -> None:
         resumed = getattr(response, "status", None) == 206
         if resumed and not response.headers.get("Content-Range", "").startswith(f"bytes {done}-"):
             part.unlink()
-            raise ConnectionError("the server sent another part than the one asked for")
+            raise ConnectionError("the server sent another part than the requested one")
         if not resumed:
             done = 0
         length = response.headers.get("Content-Length")

@@ -1,4 +1,4 @@
-"""The layouts of published weights: which network they are of, told from names and shapes."""
+"""The layouts of published weights, by which their networks are recognised."""
 
 import re
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ohlora_lib.errors import InputError
-from ohlora_lib.weights.files import refuse_disguised
+from ohlora_lib.weights.signatures import refuse_disguised
 
 ZIP, PICKLE = b"PK\x03\x04", b"\x80"
 FORBIDDEN = re.compile(r"GLOBAL ([\w.]+)|(?:global|class) ([\w.]+)")

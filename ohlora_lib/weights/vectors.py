@@ -9,10 +9,10 @@ from ohlora_lib.errors import InputError
 from ohlora_lib.methods.vectorfind.groups import VERSIONS, group_name
 from ohlora_lib.methods.vectorfind.vectors import Vectors, save_vectors
 from ohlora_lib.scores import CONTROLLED
-from ohlora_lib.weights.files import sha256_of
+from ohlora_lib.weights.signatures import sha256_of
 
 LAYOUT = "vectorfind"
-# Medians that part the groups (spec 5.3 and 13.5), in the order of a version's grouping properties.
+# Medians that part the groups, in the order of a version's grouping properties.
 _V1_MEDIANS = (-0.2709, 0.3052, 0.0742)
 MEDIANS = {"v6": _V1_MEDIANS, "v7": _V1_MEDIANS, "v8": (-0.4574, 0.5734, 0.7618, -0.0167)}
 WIDTHS = {"v6": 515, "v7": 512, "v8": 512}  # z with three labels behind it; w

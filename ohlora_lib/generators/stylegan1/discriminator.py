@@ -102,8 +102,8 @@ class StyleGANDiscriminator(Discriminator):
         label_dim: width of the label; 0 for none.
         label_mode: "product": the last layer gives one logit per label number and the result is
             their sum weighted by the label (GenForce); "concat": the label joins the features
-            before the last layer (the published fine-tunes); "auxiliary": the last layer tells the
-            label beside one logit (the corrected ones; Odena et al. 2017).
+            before the last layer (the published fine-tunes); "auxiliary": the last layer predicts
+            the label beside one logit (the corrected ones; Odena et al. 2017).
         minibatch_std_group: largest group of the minibatch standard deviation.
         fused_scale: accepted so that one set of arguments builds both networks; both values compute
             the same here.

@@ -58,7 +58,7 @@ def judge_method(
     """Write what FaceXFormer's measurements of one method come to.
 
     Args:
-        requests_path: see `pictures.draw_pictures`.
+        requests_path: see `draw.draw_pictures`.
         measured_path: see `measure.score_pictures`.
         attributes_path: not needed, see `protocol.judge_method`.
         quality_path: the same.

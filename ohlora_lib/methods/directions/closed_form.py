@@ -15,7 +15,7 @@ class LinearFit:
     Attributes:
         readout: B, [k, D]: scores are about offset + B w.
         offset: [k].
-        steps: columns of D for the requested properties, [n, D]: B steps^T = 1 for the own
+        steps: columns of D for the controlled properties, [n, D]: B steps^T = 1 for the own
             property, 0 for all others.
         explained: [k], share of each score's variance that the model explains on the samples.
     """

@@ -14,7 +14,7 @@ from ohlora_lib.methods.directions.calibration import measured_slopes, rescaled
 from ohlora_lib.methods.directions.given import Given, Way
 from ohlora_lib.methods.directions.reader import Reader
 from ohlora_lib.methods.directions.stored import load_directions, save_directions
-from ohlora_lib.methods.origin import check_origin, origin
+from ohlora_lib.methods.network_digests import check_origin, origin
 from ohlora_lib.networks.files import load_generator
 from ohlora_lib.networks.property_cnn import OUTPUTS
 from ohlora_lib.scores import CONTROLLED

@@ -8,7 +8,7 @@ import numpy as np
 from ohlora_lib.generators.base import Generator
 from ohlora_lib.generators.synthesis import Synthesizer
 from ohlora_lib.methods.directions.stored import Directions, load_directions
-from ohlora_lib.methods.origin import check_origin
+from ohlora_lib.methods.network_digests import check_origin
 from ohlora_lib.methods.sampling import map_latents
 from ohlora_lib.networks.files import load_generator, load_network
 from ohlora_lib.networks.property_cnn import PropertyCNN, predict
@@ -25,8 +25,8 @@ Scorer = Callable[[np.ndarray], np.ndarray]  # uint8 [N, R, R, 3] -> [N, 3]: eye
 class DirectionModel:
     """A generator that is steered along directions; a `ControlledModel`.
 
-    w' = w + D (t - s): t is what is requested, s where the face stands, predicted by the linear
-    readout or measured by the scorer. Measured faces are then drawn, measured and corrected again, as often
+    w' = w + D (t - s): t is what is requested, s the face's own scores by the linear readout
+    or measured by the scorer. Measured faces are then drawn, measured and corrected again, as often
     as the directions say ("closed loop"). The corrections stay within a trust region around the
     first move: what a face cannot show is not forced, since the scorer would then be deceived
     rather than obeyed. The scorer guides and must not be the only judge.

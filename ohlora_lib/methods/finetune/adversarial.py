@@ -16,7 +16,6 @@ from ohlora_lib.methods.finetune.drawing import (
     precision,
     requested_labels,
 )
-from ohlora_lib.methods.finetune.faces import batch_rows, jittered
 from ohlora_lib.methods.finetune.objective import (
     Given,
     descend,
@@ -24,9 +23,10 @@ from ohlora_lib.methods.finetune.objective import (
     other_optimizer,
 )
 from ohlora_lib.methods.finetune.options import FinetuneOptions
+from ohlora_lib.methods.finetune.training_faces import batch_rows, jittered
 from ohlora_lib.networks.crop_discriminator import BRANCHES, CropDiscriminator
 from ohlora_lib.networks.files import save_network
-from ohlora_lib.store.pixels import to_float
+from ohlora_lib.store.picture_tensors import to_float
 
 
 class AdversarialObjective:
@@ -35,9 +35,9 @@ class AdversarialObjective:
     Of several processes each draws the whole batch's random numbers and learns from its own rows.
 
     Args:
-        given: with a discriminator, unless `options.discriminator` is that of three crops.
+        given: with a discriminator, unless that of three crops is used.
         options: see `FinetuneOptions`.
-        seed: of the order of the faces, with `options.whole_epochs`.
+        seed: of the order of the faces, where `whole_epochs` is set.
     """
 
     def __init__(self, given: Given, options: FinetuneOptions, seed: int) -> None:
@@ -62,14 +62,14 @@ class AdversarialObjective:
         self.optimizers = {"generator": self.g_optimizer, "discriminator": self.d_optimizer}
         self.ranks = given.ranks
         self.ranks.spread(self.discriminator, *self.optimizers.values())
-        self.columns = ("loss_d", "loss_g", "real_above_fake", "d_steps", "g_steps")
+        self.log_columns = ("loss_d", "loss_g", "real_above_fake", "d_steps", "g_steps")
         if options.auxiliary:
-            self.columns += ("loss_told", "loss_obeyed")
+            self.log_columns += ("loss_told", "loss_obeyed")
         if options.content:
-            self.columns += ("loss_content",)
+            self.log_columns += ("loss_content",)
         self.readers = [freeze(cnn, options.judge_dropout) for cnn in given.attribute_cnns]
         if self.readers:
-            self.columns += ("loss_attributes",)
+            self.log_columns += ("loss_attributes",)
 
     def learn(self, step: int) -> dict[str, float]:
         """One batch: discriminator steps, then generator steps; see `Objective`."""

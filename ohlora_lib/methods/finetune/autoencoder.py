@@ -15,7 +15,6 @@ from ohlora_lib.methods.finetune.drawing import (
     freeze,
     read_scores,
 )
-from ohlora_lib.methods.finetune.faces import Faces, batch_rows
 from ohlora_lib.methods.finetune.objective import (
     Given,
     descend,
@@ -23,9 +22,10 @@ from ohlora_lib.methods.finetune.objective import (
     other_optimizer,
 )
 from ohlora_lib.methods.finetune.options import FinetuneOptions
+from ohlora_lib.methods.finetune.training_faces import Faces, batch_rows
 from ohlora_lib.networks.files import save_network
 from ohlora_lib.networks.score_encoder import ScoreEncoder
-from ohlora_lib.store.pixels import to_float
+from ohlora_lib.store.picture_tensors import to_float
 from ohlora_lib.store.tables import write_table
 
 
@@ -38,7 +38,7 @@ class AutoencoderObjective:
     Args:
         given: with attribute CNNs, one at least.
         options: see `FinetuneOptions`.
-        seed: of the order of the faces, with `options.whole_epochs`.
+        seed: of the order of the faces, where `whole_epochs` is set.
     """
 
     def __init__(self, given: Given, options: FinetuneOptions, seed: int) -> None:
@@ -54,9 +54,9 @@ class AutoencoderObjective:
         self.trained = {"generator": self.generator, "encoder": self.encoder}
         self.unaveraged: dict[str, nn.Module] = {}
         self.modules = dict(self.trained)
-        self.columns = ("loss_scores", "loss_attributes", "loss_mean", "loss_variance")
+        self.log_columns = ("loss_scores", "loss_attributes", "loss_mean", "loss_variance")
         if options.content:
-            self.columns += ("loss_content",)
+            self.log_columns += ("loss_content",)
         self.optimizers = {
             "generator": generator_optimizer(self.generator, options),
             "encoder": other_optimizer(list(self.encoder.parameters()), options),
@@ -102,7 +102,7 @@ class AutoencoderObjective:
         write_table(folder / "posterior.parquet", table)
 
     def _wanted(self, own: Tensor) -> Tensor:
-        """Return the requested scores: the picture's own, or for some others, spread wider.
+        """Return the scores to request: the picture's own, or for some others, spread wider.
 
         With requests of what the encoder has seen alone, the decoder may read them off the latent.
         """

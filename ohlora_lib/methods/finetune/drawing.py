@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from ohlora_lib.generators.base import Generator
-from ohlora_lib.methods.finetune.faces import quantised
 from ohlora_lib.methods.finetune.options import FinetuneOptions
+from ohlora_lib.methods.finetune.training_faces import quantised
 from ohlora_lib.networks.attribute_cnn import AttributeCNN
 from ohlora_lib.networks.property_cnn import LAYOUTS, PropertyCNN
 
@@ -82,9 +82,9 @@ def set_mean_w(generator: Generator, seed: int, samples: int = 4096) -> None:
 
 
 def requested_labels(own: Tensor, options: FinetuneOptions) -> Tensor:
-    """Return the requested scores: `own` [N, K] or zeros as published, else random, spread wider.
+    """Return the scores to request: `own` [N, K] or zeros as published, else random, spread wider.
 
-    The protocols request up to 3.6 standard deviations, and one property whatever the others
+    The protocols request up to 3.6 standard deviations, and for one property whatever the others
     are; real faces hardly show that.
     """
     if options.zero_labels:

@@ -12,10 +12,10 @@ import torch
 
 from ohlora_lib.generators.base import Labelling
 from ohlora_lib.methods.finetune.drawing import set_mean_w
-from ohlora_lib.methods.finetune.faces import read_faces
 from ohlora_lib.methods.finetune.loop import Diverged, Trained, train_finetune
 from ohlora_lib.methods.finetune.objective import Given, Objective
 from ohlora_lib.methods.finetune.options import FinetuneOptions, check_processes
+from ohlora_lib.methods.finetune.training_faces import read_faces
 from ohlora_lib.networks.attribute_cnn import AttributeCNN
 from ohlora_lib.networks.files import load_discriminator, load_generator, load_network, save_network
 from ohlora_lib.networks.property_cnn import PropertyCNN
@@ -126,7 +126,7 @@ def _write(
     options: FinetuneOptions,
     job: dict[str, Any],
 ) -> None:
-    """Write what `finetune` promises; `job` goes to the provenance, too."""
+    """Write what `finetune` promises; `job` goes to the provenance with what is added here."""
     generator = trained.networks["generator"]
     set_mean_w(generator, derive_seed(_stream(job["seed"], job["name"]), "mean w"))
     provenance = {

@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ohlora_lib.methods.finetune.drawing import draw_faces, read_scores
-from ohlora_lib.methods.finetune.faces import correlations
 from ohlora_lib.methods.finetune.objective import Given, Objective
 from ohlora_lib.methods.finetune.options import FinetuneOptions
+from ohlora_lib.methods.finetune.training_faces import correlations
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.seeds import derive_seed, rng
+from ohlora_lib.store.picture_tensors import to_float, to_uint8
 from ohlora_lib.store.pictures import tile, write_picture
-from ohlora_lib.store.pixels import to_float, to_uint8
 from ohlora_lib.training.average import MovingAverage
 from ohlora_lib.training.log import CsvLog
 from ohlora_lib.training.state import TrainingState, locked
@@ -25,7 +25,7 @@ from ohlora_lib.training.state import TrainingState, locked
 CHECKED_LATENTS = 8
 CHECKED_LEVELS = (-1.5, 0.0, 1.5)  # of each of eyes, mouth and pose, in all combinations
 SAMPLED_LATENTS = 6
-# Requests of a sample grid's columns: average, then each property low and high.
+# What the columns of a sample grid request: average, then each property low and high.
 SAMPLED = ((0, 0, 0), (-1.8, 0, 0), (1.8, 0, 0), (0, -1.2, 0), (0, 1.6, 0), (0, 0, -2), (0, 0, 2))
 WARM = 0.05  # share of the steps over which the cosine schedule first rises
 DIVERGED = 1e4  # a loss beyond it is as bad as NaN
@@ -138,14 +138,15 @@ def train_finetune(
                 raise Diverged("a weight is not finite", step, best.trained(done))
             best.offer(epoch, check, learnt=done > options.warmup)
             means = {
-                key: float(np.mean(sums[key])) if key in sums else "" for key in objective.columns
+                key: float(np.mean(sums[key])) if key in sums else ""
+                for key in objective.log_columns
             }
             sums = {}
             if not ranks.first:
                 continue
             log.add(epoch=epoch, step=done, **means, **check)
-            scores = "    ".join(f"{name} {value:.3f}" for name, value in check.items())
-            print(f"epoch {epoch:3d}    step {done:5d}    {scores}", flush=True)
+            line = "    ".join(f"{name} {value:.3f}" for name, value in check.items())
+            print(f"epoch {epoch:3d}    step {done:5d}    {line}", flush=True)
             sample = sample_grid(generator, latents[:SAMPLED_LATENTS], options)
             write_picture(state_directory / "samples" / f"epoch-{epoch:04d}.png", sample)
             state.save(done, best.info)

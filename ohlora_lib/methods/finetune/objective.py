@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from ohlora_lib.generators.base import Discriminator, Generator
-from ohlora_lib.methods.finetune.faces import Faces
 from ohlora_lib.methods.finetune.options import FinetuneOptions
+from ohlora_lib.methods.finetune.training_faces import Faces
 from ohlora_lib.networks.attribute_cnn import AttributeCNN
 from ohlora_lib.networks.property_cnn import PropertyCNN
 from ohlora_lib.training.distributed import Ranks
@@ -52,7 +52,7 @@ class Objective(Protocol):
     unaveraged: dict[str, nn.Module]  # kept as they are when those are at their best
     modules: dict[str, nn.Module]  # all that the resumable state must hold
     optimizers: dict[str, torch.optim.Optimizer]
-    columns: tuple[str, ...]  # of the log: names of what `learn` may return
+    log_columns: tuple[str, ...]  # names of what `learn` may return: the columns of the log
 
     def learn(self, step: int) -> dict[str, float]:
         """Do one step; return its losses, in score units squared or nats.

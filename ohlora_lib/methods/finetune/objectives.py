@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ObjectiveEntry:
-    """What the workflow knows of an objective: a module of this folder that names its class `OBJECTIVE`."""
+    """What the workflow knows of an objective.
+
+    The objective itself is a module of this folder, which calls its class `OBJECTIVE`.
+    """
 
     outputs: tuple[str, ...] = ()  # files besides the generator, see `store.results.FILES`
     others_wait: bool = False  # whether other trainings start from what it makes
@@ -17,6 +20,6 @@ OBJECTIVES = {
     "scores": ObjectiveEntry(),
     "autoencoder": ObjectiveEntry(
         outputs=("encoder", "posterior"),
-        note="Its latents are those of faces, as its encoder tells them, not random ones.",
+        note="Its latents are those that its encoder finds for faces, not random ones.",
     ),
 }

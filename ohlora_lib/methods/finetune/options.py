@@ -63,7 +63,7 @@ class FinetuneOptions:
     # adversarial
     discriminator: str = "stylegan"  # stylegan, or crops: three branches of the property CNN
     discriminator_trainable: str = "all"  # all, last (last block and dense layers) or head
-    auxiliary: float = 0.0  # weight of a second head that predicts scores (Odena et al. 2017)
+    auxiliary: float = 0.0  # weight of a second head that predicts the scores (Odena et al. 2017)
     warmup: int = 0  # steps in which only the discriminator learns
     r1_gamma: float = 10.0  # gradient penalty on real pictures
     r1_every: int = 1  # steps between penalties, whose weight is multiplied by that

@@ -26,7 +26,7 @@ GROUP = 50  # steps over which the published curriculum keeps its mixture
 
 
 class ScoreObjective:
-    """Mean squared error between requested and predicted scores.
+    """Mean squared error between requested and read scores.
 
     Args:
         given: what to train on.
@@ -47,7 +47,7 @@ class ScoreObjective:
             parameters = list(self.judge.requires_grad_(True).parameters())
             self.modules["judge"] = self.judge
             self.optimizers["judge"] = other_optimizer(parameters, options)
-        self.columns = ("loss_scores", *(["loss_content"] if options.content else []))
+        self.log_columns = ("loss_scores", *(["loss_content"] if options.content else []))
         stream = torch.Generator().manual_seed(derive_seed(seed, "curriculum"))
         shapes = (options.batch, self.generator.z_dim), (options.batch, len(options.labels))
         self.fixed = [torch.randn(shape, generator=stream) for shape in shapes]

@@ -1,4 +1,4 @@
-"""Finished models made elsewhere, brought into the form that judging opens like any method's."""
+"""Finished models of others, brought into the form that judging opens like any method's."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 from ohlora_lib.errors import InputError
 from ohlora_lib.generators.base import Generator
 from ohlora_lib.methods.finetune.autoencoder import encode
-from ohlora_lib.methods.finetune.faces import read_faces
+from ohlora_lib.methods.finetune.training_faces import read_faces
 from ohlora_lib.methods.finetune.versions import version_options
 from ohlora_lib.methods.vectorfind.groups import VERSIONS
 from ohlora_lib.methods.vectorfind.steps import Stepper, calibrate
@@ -107,7 +107,7 @@ def encode_faces(
     resolution: int,
     device: str = "cpu",
 ) -> None:
-    """Write the latent distribution of every face by an encoder made elsewhere.
+    """Write the latent distribution of every face by an encoder that somebody else trained.
 
     Args:
         encoder: its checkpoint.

@@ -17,7 +17,7 @@ from sklearn.svm import LinearSVC
 
 from ohlora_lib.errors import InputError
 from ohlora_lib.methods.moments import moments
-from ohlora_lib.methods.origin import origin
+from ohlora_lib.methods.network_digests import origin
 from ohlora_lib.methods.vectorfind.groups import (
     extreme_count,
     extremes,

@@ -12,7 +12,7 @@ import numpy as np
 
 from ohlora_lib.generators.base import Generator
 from ohlora_lib.generators.synthesis import Synthesizer
-from ohlora_lib.methods.origin import check_origin
+from ohlora_lib.methods.network_digests import check_origin
 from ohlora_lib.methods.vectorfind.groups import VectorOptions, group_codes
 from ohlora_lib.methods.vectorfind.vectors import Vectors, load_vectors
 from ohlora_lib.networks.files import load_generator, load_network
@@ -31,7 +31,7 @@ Scorer = Callable[[np.ndarray, Sequence[str]], np.ndarray]
 class Stepper:
     """A generator that steps along the directions of its latent's group.
 
-    The group is predicted from the picture of the latent alone, which published code writes as JPEG
+    The group follows from the picture of the latent alone, which published code writes as JPEG
     first and we do not. With space w, w + sum of length * direction goes to all layers; with space
     z the same is done to the latent before it is mapped. No truncation.
 

@@ -23,7 +23,7 @@ def check_origin(path: str | Path, name: str, network: nn.Module, file: str | Pa
 
     Args:
         path: checkpoint of the directions. A network that its provenance does not name is not
-            checked: directions made elsewhere name none.
+            checked: directions of others name none.
         name: of the network in the provenance.
         network: the one to be used.
         file: where that is from.

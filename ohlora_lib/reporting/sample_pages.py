@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from ohlora_lib.attributes import attribute
-from ohlora_lib.reporting.material import draw, fetch_images
-from ohlora_lib.reporting.sheets import GAP, MARGIN, Sheet, fit, heading_height
+from ohlora_lib.reporting.contact_sheets import GAP, MARGIN, Sheet, fit, heading_height
+from ohlora_lib.reporting.population_images import draw, fetch_images
 from ohlora_lib.reporting.theme import MUTED, number, percent
 from ohlora_lib.reporting.wording import condition
 from ohlora_lib.seeds import rng

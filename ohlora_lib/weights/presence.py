@@ -1,4 +1,4 @@
-"""What is here of an entry, told without reading the files."""
+"""Which files of an entry are here, without reading them."""
 
 from pathlib import Path
 

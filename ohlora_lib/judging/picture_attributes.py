@@ -38,7 +38,7 @@ from ohlora_lib.networks.files import load_network
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.seeds import rng
 from ohlora_lib.store.gallery import iter_gallery, read_gallery, read_rows
-from ohlora_lib.store.pixels import to_float
+from ohlora_lib.store.picture_tensors import to_float
 from ohlora_lib.store.shards import iter_images
 from ohlora_lib.store.tables import read_table, write_json, write_table
 
@@ -49,7 +49,7 @@ BLOCK = 1000  # rows of the kernel distance
 
 
 class Reader(Protocol):
-    """Anything that tells attributes from pictures."""
+    """Anything that predicts attributes of pictures."""
 
     names: tuple[str, ...]
 
@@ -59,7 +59,7 @@ class Reader(Protocol):
 
 
 class AnnotatorReader:
-    """The annotator: four attributes, and the features that it tells them by.
+    """The annotator: four attributes, and the features that it predicts them from.
 
     Args:
         network: the trained annotator.
@@ -143,7 +143,7 @@ def read_attributes(
 
     Args:
         reader: see `load_reader`.
-        requests_path: see `pictures.draw_pictures`.
+        requests_path: see `draw.draw_pictures`.
         pictures_path: the same.
         image_paths: image shards of the population.
         filtered_path: table of the ids that passed its filter.
@@ -168,14 +168,14 @@ def read_attributes(
     filtered = np.concatenate(answers)
     embed = None if features[0] is None else _Embedding(np.concatenate(features))
 
-    told, drift = [], np.full(len(requests), np.nan)
+    answers, drift = [], np.full(len(requests), np.nan)
     compare, elsewhere = ChangeElsewhere(requests, pictures_path), np.full(len(requests), np.nan)
     drawn, points = [], []  # pixels and embeddings of the random pictures
     anchors = None if embed is None else _anchors(reader, embed, requests, pictures_path)
     with tqdm(total=len(requests), desc="attributes", unit="img", mininterval=5) as progress:
         for rows, images in iter_gallery(pictures_path):
             probabilities, found = reader.read(images)
-            told.append(probabilities)
+            answers.append(probabilities)
             drawn.append(_pixels(images[is_random[rows]]))
             elsewhere[rows] = compare(rows, images)
             if embed is not None:
@@ -183,7 +183,7 @@ def read_attributes(
                 points.append(found[is_random[rows]])
                 drift[rows] = cosine_distance(found, anchors[requests["latent"].to_numpy()[rows]])
             progress.update(len(rows))
-    table = pd.DataFrame(np.concatenate(told), columns=list(reader.names))
+    table = pd.DataFrame(np.concatenate(answers), columns=list(reader.names))
     table.insert(0, "row", requests["row"])
     table["drift"], table["elsewhere"] = drift, elsewhere
     shares = dict.fromkeys(SHARES.values())

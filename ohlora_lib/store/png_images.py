@@ -15,7 +15,7 @@ CACHED = 4  # row groups
 
 
 class EncodedImages:
-    """Reads pictures when they are asked for; the last few row groups stay in memory.
+    """Reads pictures when they are needed; the last few row groups stay in memory.
 
     Attributes:
         ids: of all images, in the order of the files.

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ohlora_lib.attributes import ATTRIBUTES
 from ohlora_lib.errors import InputError, rebuild
-from ohlora_lib.reporting.sheets import GAP, MARGIN, Sheet, fit
+from ohlora_lib.reporting.contact_sheets import GAP, MARGIN, Sheet, fit
 from ohlora_lib.reporting.theme import BLUE, FAINT, INK, MUTED, QUALITY, RED, number, percent
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.scores.words import ends, meaning
@@ -64,7 +64,7 @@ dd {{ margin: 0; text-align: right; }}
 .warn {{ color: {RED}; font-weight: bold; }}
 """
 
-# Cards carry their numbers as data; what cannot be told sorts last. Picked latents are listed by
+# Cards carry their numbers as data; what is not known sorts last. Picked latents are listed by
 # rank, in a field that can be copied from by hand, too.
 _SCRIPT = """
 const form = document.querySelector("form"), main = document.querySelector("main");

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ohlora_lib.store.faces import face_cut, whole_picture
+from ohlora_lib.store.face_cuts import face_cut, whole_picture
 from ohlora_lib.store.shards import iter_images, iter_segments, read_ids
 from ohlora_lib.store.tables import write_table
 

@@ -1,4 +1,4 @@
-"""Which images the answers of a log are about: a mark beside it tells populations apart."""
+"""Which images the answers of a log are about: a mark beside it names the population."""
 
 import hashlib
 from collections.abc import Sequence
