@@ -6,11 +6,10 @@ import numpy as np
 import torch
 
 from ohlora_lib.attributes import WANTED
-from ohlora_lib.generators.stylegan1.conditioning import conditional_generator
 from ohlora_lib.generators.stylegan1.discriminator import StyleGANDiscriminator
 from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
 from ohlora_lib.methods.finetune.job import make_objective
-from ohlora_lib.methods.finetune.objective import Given, Objective
+from ohlora_lib.methods.finetune.objective import Given, Objective, labelling
 from ohlora_lib.methods.finetune.options import ALL_LABELS, FinetuneOptions
 from ohlora_lib.methods.finetune.training_faces import Faces
 from ohlora_lib.methods.finetune.versions import version_options
@@ -45,7 +44,7 @@ def small_finetune(
     faces = replace(faces, labels=faces.labels[:, columns])
     given = Given(
         faces=faces,
-        generator=conditional_generator(base, options).train(),
+        generator=base.with_labels(labelling(options)).train(),
         base=base.requires_grad_(False),
         property_cnn=PropertyCNN(SIDE).eval(),
         attribute_cnns=[AttributeCNN(name, SIDE).eval() for name in options.attributes],

@@ -11,10 +11,6 @@ from small_finetunes import SHAPE, SIDE, base_generator, objective, small_finetu
 
 from ohlora_lib.attributes import WANTED
 from ohlora_lib.errors import InputError
-from ohlora_lib.generators.stylegan1.conditioning import (
-    conditional_discriminator,
-    conditional_generator,
-)
 from ohlora_lib.generators.stylegan1.discriminator import StyleGANDiscriminator
 from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
 from ohlora_lib.methods.finetune import job
@@ -29,6 +25,7 @@ from ohlora_lib.methods.finetune.drawing import (
 )
 from ohlora_lib.methods.finetune.job import finetune
 from ohlora_lib.methods.finetune.loop import protocol_check, train_finetune
+from ohlora_lib.methods.finetune.objective import labelling
 from ohlora_lib.methods.finetune.options import ALL_LABELS
 from ohlora_lib.methods.finetune.scores import ScoreObjective
 from ohlora_lib.methods.finetune.training_faces import (
@@ -106,17 +103,17 @@ def test_keeping_the_weights_keeps_the_pictures():
     label = torch.zeros(4, 7)
     with torch.inference_mode():
         wanted = base(z)
-        kept = conditional_generator(base, options)
+        kept = base.with_labels(labelling(options))
         assert torch.allclose(kept(z, label), wanted, atol=1e-4)
-        restarted = conditional_generator(base, replace(options, keep_weights=False))
+        restarted = base.with_labels(labelling(replace(options, keep_weights=False)))
         assert not torch.allclose(restarted(z, label), wanted, atol=1e-2)
     restart = replace(options, keep_weights=False)
-    restarted = conditional_generator(kept, restart, ALL_LABELS)  # a label matrix that fits stays
+    restarted = kept.with_labels(labelling(restart, ALL_LABELS))  # a label matrix that fits stays
     assert torch.equal(restarted.mapping.label_weight, kept.mapping.label_weight)
     assert not torch.equal(restarted.mapping.dense0.weight, kept.mapping.dense0.weight)
-    wider = conditional_generator(kept, replace(restart, embedding=24), ALL_LABELS)
+    wider = kept.with_labels(labelling(replace(restart, embedding=24), ALL_LABELS))
     assert wider.mapping.label_weight.shape == (7, 24)
-    again = conditional_generator(kept, options, ALL_LABELS)
+    again = kept.with_labels(labelling(options, ALL_LABELS))
     for name, value in kept.state_dict().items():
         assert torch.equal(again.state_dict()[name], value), name
 
@@ -125,9 +122,9 @@ def test_keeping_the_weights_keeps_the_pictures():
 def test_a_fine_tune_starts_from_the_obedience_of_its_parent(version):
     """Fewer labels, a wider embedding or none: the same requests draw the same pictures."""
     torch.manual_seed(3)
-    parent = conditional_generator(base_generator(), version_options("v1", "corrected", {}))
+    parent = base_generator().with_labels(labelling(version_options("v1", "corrected", {})))
     options = version_options(version, "corrected", {})
-    child = conditional_generator(parent, options, ALL_LABELS)
+    child = parent.with_labels(labelling(options, ALL_LABELS))
     z, wanted = torch.randn(8, 16), 0.5 * torch.randn(8, 3)
     full = torch.zeros(8, 7)
     full[:, [0, 3, 4]] = wanted
@@ -141,12 +138,16 @@ def test_a_fine_tune_starts_from_the_obedience_of_its_parent(version):
 
 def test_discriminator_with_a_second_head_tells_scores_without_a_label():
     options = version_options("v1", "corrected", {})
-    network = conditional_discriminator(StyleGANDiscriminator(**SHAPE), options)
+    network = StyleGANDiscriminator(**SHAPE).with_labels(
+        len(options.labels), bool(options.auxiliary)
+    )
     images = torch.randn(4, 3, SIDE, SIDE)
     assert network.logits(images).shape == (4, 8)
     assert torch.equal(network(images), network.logits(images)[:, :1])
     published = version_options("v1", "published", {})
-    network = conditional_discriminator(StyleGANDiscriminator(**SHAPE), published)
+    network = StyleGANDiscriminator(**SHAPE).with_labels(
+        len(published.labels), bool(published.auxiliary)
+    )
     assert network(images, torch.zeros(4, 7)).shape == (4, 1)
 
 

@@ -8,7 +8,6 @@ import torch
 from small_finetunes import objective, small_finetune
 from torch import nn
 
-from ohlora_lib.generators.stylegan1.conditioning import generator_groups
 from ohlora_lib.methods.finetune.adversarial import AdversarialObjective
 from ohlora_lib.methods.finetune.drawing import (
     attribute_loss,
@@ -17,7 +16,7 @@ from ohlora_lib.methods.finetune.drawing import (
     requested_labels,
 )
 from ohlora_lib.methods.finetune.loop import _rate
-from ohlora_lib.methods.finetune.objective import descend
+from ohlora_lib.methods.finetune.objective import descend, generator_groups
 from ohlora_lib.methods.finetune.options import ALL_LABELS
 from ohlora_lib.methods.finetune.training_faces import batch_rows
 from ohlora_lib.methods.finetune.versions import PUBLISHED, VERSIONS, version_options

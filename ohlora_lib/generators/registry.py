@@ -8,7 +8,7 @@ class Family:
     """Where a family's networks are.
 
     Attributes:
-        generator: kind of its checkpoints, module and class below `ohlora_lib.generators`.
+        generator: kind of its checkpoints; module and class, dotted.
         discriminator: the same; None where it has none of its own.
     """
 
@@ -16,31 +16,29 @@ class Family:
     discriminator: tuple[str, str] | None = None
 
 
+ROOM = "ohlora_lib.generators"
 FAMILIES = {
     "stylegan1": Family(
-        generator=("stylegan_generator", "stylegan1.generator.StyleGANGenerator"),
-        discriminator=("stylegan_discriminator", "stylegan1.discriminator.StyleGANDiscriminator"),
+        generator=("stylegan_generator", f"{ROOM}.stylegan1.generator.StyleGANGenerator"),
+        discriminator=(
+            "stylegan_discriminator",
+            f"{ROOM}.stylegan1.discriminator.StyleGANDiscriminator",
+        ),
     ),
 }
 
 
 def generator_networks() -> dict[str, str]:
-    """Return module and class, below `ohlora_lib`, of every family's generator by its kind."""
-    return {family.generator[0]: _place(family.generator) for family in FAMILIES.values()}
+    """Return module and class of every family's generator by its kind."""
+    return dict(family.generator for family in FAMILIES.values())
 
 
 def discriminator_networks() -> dict[str, str]:
     """Return the same of every family's discriminator."""
-    found = [family.discriminator for family in FAMILIES.values() if family.discriminator]
-    return {network[0]: _place(network) for network in found}
+    return dict(family.discriminator for family in FAMILIES.values() if family.discriminator)
 
 
 def family_modules(name: str) -> list[str]:
     """Return the modules of a family, dotted: what jobs with its generators load by name."""
-    family = FAMILIES[name]
-    networks = filter(None, (family.generator, family.discriminator))
-    return [f"ohlora_lib.{_place(network).rpartition('.')[0]}" for network in networks]
-
-
-def _place(network: tuple[str, str]) -> str:
-    return f"generators.{network[1]}"
+    networks = filter(None, (FAMILIES[name].generator, FAMILIES[name].discriminator))
+    return [place.rpartition(".")[0] for _, place in networks]

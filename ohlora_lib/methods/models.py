@@ -15,10 +15,10 @@ from ohlora_lib.store.checkpoints import read_checkpoint
 # Kind of a method's checkpoint -> the module that opens it. Imported only when needed, so that a
 # job's code digest covers its own kind of method and no other.
 OPENERS = {
-    **dict.fromkeys(generator_networks(), "finetune.conditional"),
     "vectorfind": "vectorfind.model",
     "directions": "directions.model",
 }
+CONDITIONAL = "finetune.conditional"  # of a generator of any family
 # In a folder that holds a whole model: the method's checkpoint, and what that may need beside it.
 PARTS = {name: f"{name}.safetensors" for name in ("model", "generator", "property_cnn")}
 
@@ -71,18 +71,19 @@ def open_model(
         property_cnn = property_cnn or beside.get("property_cnn")
         path = path / PARTS["model"]
     kind = read_checkpoint(path).kind
-    if kind not in OPENERS:
+    openers = {**OPENERS, **dict.fromkeys(generator_networks(), CONDITIONAL)}
+    if kind not in openers:
         raise InputError(
             f"{path} holds a {kind}, which is no method's model; supply a fine-tuned generator, "
             "vectors or directions"
         )
     beside = {"generator": generator, "property_cnn": property_cnn}
     missing = [name for name, each in beside.items() if each is None]
-    if missing and OPENERS[kind] != "finetune.conditional":
+    if missing and openers[kind] != CONDITIONAL:
         raise InputError(
             f"{path} holds {kind}, which needs the {missing[0]} checkpoint beside it; supply it"
         )
-    module = importlib.import_module(f"ohlora_lib.methods.{OPENERS[kind]}")
+    module = importlib.import_module(f"ohlora_lib.methods.{openers[kind]}")
     try:
         return module.open_model(path, generator, property_cnn, batch_size, device)
     except ValueError as error:

@@ -16,24 +16,27 @@ from ohlora_lib.store.checkpoints import read_checkpoint, save_checkpoint
 # `config()`, its constructor arguments. Modules are imported only when needed, so that a job's code
 # digest covers the networks it uses and not all of them.
 NETWORKS = {
-    "annotator": "networks.annotator.Annotator",
-    "attribute_cnn": "networks.attribute_cnn.AttributeCNN",
-    "crop_discriminator": "networks.crop_discriminator.CropDiscriminator",
-    "hairstyle_cnn": "networks.property_cnn.HairstyleCNN",
-    "face_parser": "networks.face_parser.FaceParser",
-    "facexformer": "networks.facexformer.FaceXFormer",
-    "mtcnn": "networks.mtcnn.MTCNN",
-    "property_cnn": "networks.property_cnn.PropertyCNN",
-    "score_encoder": "networks.score_encoder.ScoreEncoder",
-    **generator_networks(),
-    **discriminator_networks(),
+    "annotator": "ohlora_lib.networks.annotator.Annotator",
+    "attribute_cnn": "ohlora_lib.networks.attribute_cnn.AttributeCNN",
+    "crop_discriminator": "ohlora_lib.networks.crop_discriminator.CropDiscriminator",
+    "hairstyle_cnn": "ohlora_lib.networks.property_cnn.HairstyleCNN",
+    "face_parser": "ohlora_lib.networks.face_parser.FaceParser",
+    "facexformer": "ohlora_lib.networks.facexformer.FaceXFormer",
+    "mtcnn": "ohlora_lib.networks.mtcnn.MTCNN",
+    "property_cnn": "ohlora_lib.networks.property_cnn.PropertyCNN",
+    "score_encoder": "ohlora_lib.networks.score_encoder.ScoreEncoder",
 }
 
 
+def networks() -> dict[str, str]:
+    """Return module and class of every kind of network, those of generator families included."""
+    return {**NETWORKS, **generator_networks(), **discriminator_networks()}
+
+
 def network_class(kind: str) -> type[nn.Module]:
-    """Return the class of a kind in `NETWORKS`."""
-    module, _, name = NETWORKS[kind].rpartition(".")
-    return getattr(importlib.import_module(f"ohlora_lib.{module}"), name)
+    """Return the class of a kind in `networks`."""
+    module, _, name = networks()[kind].rpartition(".")
+    return getattr(importlib.import_module(module), name)
 
 
 def save_network(
@@ -43,7 +46,7 @@ def save_network(
 
     Args:
         path: a .safetensors file.
-        module: an instance of a class in `NETWORKS`.
+        module: an instance of a class in `networks`.
         provenance: where the weights come from, as JSON types.
     """
     save_checkpoint(path, module.state_dict(), module.kind, module.config(), provenance)
@@ -60,10 +63,10 @@ def load_network(path: str | Path, kind: str | None = None) -> nn.Module:
         InputError: the file is not a checkpoint, of another kind, or its weights do not fit.
     """
     checkpoint = read_checkpoint(path, kind)
-    if checkpoint.kind not in NETWORKS:
+    if checkpoint.kind not in networks():
         raise InputError(
             f"{path} holds a network of the unknown kind {checkpoint.kind!r}; "
-            f"known are {', '.join(sorted(NETWORKS))}"
+            f"known are {', '.join(sorted(networks()))}"
         )
     try:
         module = network_class(checkpoint.kind)(**checkpoint.config)

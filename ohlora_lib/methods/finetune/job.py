@@ -10,10 +10,9 @@ from typing import Any
 
 import torch
 
-from ohlora_lib.generators.base import Labelling
 from ohlora_lib.methods.finetune.drawing import set_mean_w
 from ohlora_lib.methods.finetune.loop import Diverged, Trained, train_finetune
-from ohlora_lib.methods.finetune.objective import Given, Objective
+from ohlora_lib.methods.finetune.objective import Given, Objective, labelling
 from ohlora_lib.methods.finetune.options import FinetuneOptions, check_processes
 from ohlora_lib.methods.finetune.training_faces import read_faces
 from ohlora_lib.networks.attribute_cnn import AttributeCNN
@@ -86,7 +85,7 @@ def finetune(
     known = read_checkpoint(generator).provenance.get("labels", ())
     given = Given(
         faces=read_faces(images, scores, options.labels),
-        generator=base.with_labels(_labelling(options, known)).to(device).train(),
+        generator=base.with_labels(labelling(options, known)).to(device).train(),
         base=base.requires_grad_(False),
         property_cnn=load_network(property_cnn, PropertyCNN.kind).to(device),
         device=device,
@@ -153,16 +152,6 @@ def _write(
 
 def _stream(seed: int, name: str) -> int:
     return derive_seed(seed, "finetune", name)
-
-
-def _labelling(options: FinetuneOptions, known: Sequence[str]) -> Labelling:
-    return Labelling(
-        labels=options.labels,
-        known=known,
-        embedding=options.embedding,
-        embedding_std=options.embedding_std,
-        keep_weights=options.keep_weights,
-    )
 
 
 def make_objective(given: Given, options: FinetuneOptions, seed: int) -> Objective:

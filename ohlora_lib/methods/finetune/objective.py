@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from ohlora_lib.generators.base import Discriminator, Generator
+from ohlora_lib.generators.base import Discriminator, Generator, Labelling
 from ohlora_lib.methods.finetune.options import FinetuneOptions
 from ohlora_lib.methods.finetune.training_faces import Faces
 from ohlora_lib.networks.attribute_cnn import AttributeCNN
@@ -75,6 +75,22 @@ def generator_optimizer(
         return torch.optim.AdamW(groups, fused=True)
     # Gradients of weights stored at 1 / lr_mul are small: a usual epsilon would swallow them.
     return torch.optim.Adam(groups, betas=(beta, 0.99), eps=1e-10, fused=True)
+
+
+def labelling(options: FinetuneOptions, known: Sequence[str] = ()) -> Labelling:
+    """Return how a generator is to take a fine-tune's label.
+
+    Args:
+        options: see `FinetuneOptions`.
+        known: what the numbers of its present label mean; () where it has none.
+    """
+    return Labelling(
+        labels=options.labels,
+        known=known,
+        embedding=options.embedding,
+        embedding_std=options.embedding_std,
+        keep_weights=options.keep_weights,
+    )
 
 
 def generator_groups(generator: Generator, options: FinetuneOptions) -> list[dict]:
