@@ -8,12 +8,12 @@ import torch
 
 from benchmarks.common import WEIGHTS, Row, best_of
 from ohlora_lib.generators.stylegan1.conditioning import conditional_generator
-from ohlora_lib.methods.directions.model import Directions
 from ohlora_lib.methods.directions.options import TrainingOptions
+from ohlora_lib.methods.directions.stored import Directions
 from ohlora_lib.methods.directions.ways.trained import train_directions
 from ohlora_lib.methods.finetune.drawing import draw_faces
 from ohlora_lib.methods.finetune.job import make_objective
-from ohlora_lib.methods.finetune.objective import Material
+from ohlora_lib.methods.finetune.objective import Given
 from ohlora_lib.methods.finetune.options import FinetuneOptions
 from ohlora_lib.methods.finetune.training_faces import Faces
 from ohlora_lib.methods.finetune.versions import VERSIONS, version_options
@@ -156,12 +156,12 @@ def _finetunes(device: str) -> Iterator[Row]:
     for version in VERSIONS:
         # without the warm-up, in which the generator rests
         options = version_options(version, "corrected", {"warmup": 0})
-        material = _material(options, device)
-        objective = make_objective(material, options, seed=0)
-        z = torch.randn(options.batch, material.base.z_dim, device=device)
+        given = _given(options, device)
+        objective = make_objective(given, options, seed=0)
+        z = torch.randn(options.batch, given.base.z_dim, device=device)
         label = torch.zeros(options.batch, len(options.labels), device=device)
 
-        def forward(given=material, options=options, z=z, label=label) -> None:
+        def forward(given=given, options=options, z=z, label=label) -> None:
             with torch.no_grad():
                 draw_faces(given.generator, z, label, options)
 
@@ -178,7 +178,7 @@ def _finetunes(device: str) -> Iterator[Row]:
         )
 
 
-def _material(options: FinetuneOptions, device: str) -> Material:
+def _given(options: FinetuneOptions, device: str) -> Given:
     """Return shipped networks, new readers, and noise in place of faces."""
     torch.manual_seed(0)
     draw = np.random.default_rng(0)
@@ -186,7 +186,7 @@ def _material(options: FinetuneOptions, device: str) -> Material:
     side = base.resolution
     images = draw.integers(0, 256, (64, side, side, 3), dtype=np.uint8)
     labels = draw.standard_normal((64, len(options.labels)), np.float32)
-    return Material(
+    return Given(
         faces=Faces(np.arange(64), images, labels),
         generator=conditional_generator(base, options).to(device).train(),
         base=base.requires_grad_(False),

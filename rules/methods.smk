@@ -1,4 +1,4 @@
-# Which methods there are, and what the rules of the model half ask of them (ohlora_lib/methods).
+# The configured methods, and what rules of the model half look up in them (ohlora_lib/methods).
 from ohlora_lib.judging.judges.registry import (
     JUDGES,
     RANKING,

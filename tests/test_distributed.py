@@ -54,10 +54,10 @@ if kind in ("property_cnn", "hairstyle_cnn"):
     found = train_property_cnn(data, options, 3, state, network_class(kind))
     networks, told = {{"network": found.network}}, found.history
 else:
-    from finetune_material import make_objective, material
+    from small_finetunes import make_objective, small_finetune
     from ohlora_lib.methods.finetune.loop import train_finetune
 
-    given, options = material(kind, steps=4, epoch=2, r1_every=2)
+    given, options = small_finetune(kind, steps=4, epoch=2, r1_every=2)
     objective = make_objective(given, options, 1)
     found = train_finetune(objective, given, options, folder / "state", 1)
     networks = {{**found.networks, "discriminator": objective.modules["discriminator"]}}

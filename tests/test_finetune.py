@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from finetune_material import SHAPE, SIDE, base_generator, material, objective, some_faces
+from small_finetunes import SHAPE, SIDE, base_generator, objective, small_finetune, some_faces
 
 from ohlora_lib.attributes import WANTED
 from ohlora_lib.errors import InputError
@@ -62,7 +62,7 @@ def changed(module: torch.nn.Module, before: dict[str, torch.Tensor]) -> set[str
 @pytest.mark.parametrize("recipe", RECIPES)
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_recipe_learns_only_what_it_should(version, recipe):
-    given, options = material(version, recipe)
+    given, options = small_finetune(version, recipe)
     target = objective(given, options)
     before = {
         "generator": weights(given.generator),
@@ -82,7 +82,7 @@ def test_every_recipe_learns_only_what_it_should(version, recipe):
 
 
 def test_published_discriminators_train_their_last_layers_only():
-    given, options = material("v1", "published")
+    given, options = small_finetune("v1", "published")
     target = objective(given, options)
     before = weights(target.discriminator)
     target.learn(0)
@@ -91,7 +91,7 @@ def test_published_discriminators_train_their_last_layers_only():
 
 def test_only_the_first_discriminator_has_momentum():
     for version, beta in (("v1", 0.9), ("v4", 0.0)):
-        target = objective(*material(version, "corrected"))
+        target = objective(*small_finetune(version, "corrected"))
         assert target.g_optimizer.param_groups[0]["betas"][0] == 0
         assert target.d_optimizer.param_groups[0]["betas"][0] == beta
 
@@ -180,7 +180,7 @@ def test_reading_some_scores_equals_reading_all():
     judge, images = PropertyCNN(SIDE).eval(), torch.randn(2, 3, SIDE, SIDE)
     with torch.inference_mode():
         everything = judge(images)
-        some = read_scores(judge, images, ("background_std", "eyes"), material("v2")[1])
+        some = read_scores(judge, images, ("background_std", "eyes"), small_finetune("v2")[1])
     assert torch.allclose(some, everything[:, [6, 0]])
 
 
@@ -193,7 +193,9 @@ def test_content_loss_is_nothing_at_the_start_and_one_for_strangers():
 
 
 def test_truncation_to_nothing_draws_the_labels_mean():
-    given, options = material("v5_3", truncation_psi=0.0, truncation_samples=300, quantise=False)
+    given, options = small_finetune(
+        "v5_3", truncation_psi=0.0, truncation_samples=300, quantise=False
+    )
     label = torch.tensor([[1.0, 0.0, -1.0], [0.0, 0.0, 0.0]])
     drawn = []
     for z in torch.randn(2, 2, 16):
@@ -205,7 +207,7 @@ def test_truncation_to_nothing_draws_the_labels_mean():
 
 
 def run(tmp_path: Path, version: str = "v2", recipe: str = "corrected", code: str = "", **changes):
-    given, options = material(version, recipe, **{"steps": 6, "epoch": 2, **changes})
+    given, options = small_finetune(version, recipe, **{"steps": 6, "epoch": 2, **changes})
     result = train_finetune(objective(given, options), given, options, tmp_path, 3, code)
     return given, options, result
 
@@ -222,7 +224,7 @@ def run(tmp_path: Path, version: str = "v2", recipe: str = "corrected", code: st
 )
 def test_a_killed_training_ends_with_the_same_weights(tmp_path, version, recipe, monkeypatch):
     _, _, straight = run(tmp_path / "straight", version, recipe)
-    given, options = material(version, recipe, steps=6, epoch=2)
+    given, options = small_finetune(version, recipe, steps=6, epoch=2)
     target = objective(given, options)
     learn = target.learn
 
@@ -260,7 +262,7 @@ def test_a_finished_training_is_done_again_by_other_code_or_from_other_files(tmp
     assert begun == [0, 1]
     run(tmp_path, code="b", steps=2)
     assert begun == [0, 1] * 2
-    given, options = material("v2", steps=2, epoch=2)
+    given, options = small_finetune("v2", steps=2, epoch=2)
     given.faces.images[0, 0, 0, 0] += 1
     train_finetune(objective(given, options), given, options, tmp_path, 3, "b")
     assert begun == [0, 1] * 3
@@ -268,7 +270,7 @@ def test_a_finished_training_is_done_again_by_other_code_or_from_other_files(tmp
 
 @pytest.mark.parametrize("part", ["discriminator", "attribute_cnns"])
 def test_every_network_that_is_learnt_from_counts(part):
-    given, _ = material("v1")
+    given, _ = small_finetune("v1")
     before = given.digests()
     network = getattr(given, part)
     network = network if part == "discriminator" else network[0]
@@ -282,7 +284,7 @@ def test_a_training_with_other_options_leaves_no_pictures_of_the_one_before(tmp_
     assert epochs(tmp_path) == ["epoch-0000", "epoch-0001", "epoch-0002"]
     run(tmp_path, steps=4)
     assert epochs(tmp_path) == ["epoch-0000", "epoch-0001"]
-    given, options = material("v2", steps=6, epoch=2)
+    given, options = small_finetune("v2", steps=6, epoch=2)
     target = objective(given, options)
     target.learn = fail  # stopped before its first state
     with pytest.raises(KeyboardInterrupt):
@@ -300,7 +302,7 @@ def fail(step: int) -> dict[str, float]:
 @pytest.mark.parametrize("broken", ["generator", "judge"])
 def test_weights_that_are_no_numbers_are_not_kept(tmp_path, monkeypatch, broken):
     """The losses of a step do not tell what the step did to the weights."""
-    given, options = material("v2", "published", steps=6, epoch=2)
+    given, options = small_finetune("v2", "published", steps=6, epoch=2)
     target = objective(given, options)
     learn = target.learn
 
@@ -319,7 +321,7 @@ def test_weights_that_are_no_numbers_are_not_kept(tmp_path, monkeypatch, broken)
 
 
 def test_divergence_stops_with_the_last_good_state_kept(tmp_path, monkeypatch):
-    given, options = material("v2", steps=6, epoch=2)
+    given, options = small_finetune("v2", steps=6, epoch=2)
     target = objective(given, options)
     learn = target.learn
     monkeypatch.setattr(
@@ -343,7 +345,7 @@ def answer_checks(monkeypatch, *scores: float) -> None:
 
 def test_training_stops_when_the_check_no_longer_improves(tmp_path, monkeypatch):
     answer_checks(monkeypatch, 0.5, 0.7, 0.6, 0.6, 0.9)
-    given, options = material("v2", steps=50, epoch=1, patience=2)
+    given, options = small_finetune("v2", steps=50, epoch=1, patience=2)
     result = train_finetune(objective(given, options), given, options, tmp_path, seed=3)
     assert result.epoch == 1 and result.check["corr_eyes"] == 0.7
     assert len(read_table(tmp_path / "log.csv")) == 4
@@ -351,14 +353,14 @@ def test_training_stops_when_the_check_no_longer_improves(tmp_path, monkeypatch)
 
 def test_patience_counts_by_the_check_also_where_the_last_epoch_is_kept(tmp_path, monkeypatch):
     answer_checks(monkeypatch, 0.5, 0.7, 0.6, 0.6, 0.9)
-    given, options = material("v2", steps=50, epoch=1, patience=2, keep_best=False)
+    given, options = small_finetune("v2", steps=50, epoch=1, patience=2, keep_best=False)
     result = train_finetune(objective(given, options), given, options, tmp_path, seed=3)
     assert result.epoch == 3 and result.check["corr_eyes"] == 0.6 and result.steps == 4
 
 
 def test_the_discriminator_is_of_the_same_epoch_as_the_generator(tmp_path, monkeypatch):
     answer_checks(monkeypatch, 0.7, 0.6)
-    given, options = material("v4", steps=2, epoch=1)
+    given, options = small_finetune("v4", steps=2, epoch=1)
     target = objective(given, options)
     learn, seen = target.learn, []
 
@@ -375,7 +377,7 @@ def test_the_discriminator_is_of_the_same_epoch_as_the_generator(tmp_path, monke
 
 
 def test_the_mean_of_w_is_that_of_the_generator_that_was_trained():
-    given, _ = material("v2")
+    given, _ = small_finetune("v2")
     torch.nn.init.constant_(given.generator.truncation.w_avg, 9.0)
     set_mean_w(given.generator, seed=1)
     z, label = torch.randn(5000, 16), torch.randn(5000, 7)
@@ -386,14 +388,14 @@ def test_the_mean_of_w_is_that_of_the_generator_that_was_trained():
 
 def test_a_generator_that_has_not_learnt_yet_is_not_the_best(tmp_path, monkeypatch):
     answer_checks(monkeypatch, 0.9, 0.9, 0.6, 0.7, 0.5)
-    given, options = material("v4", steps=5, epoch=1, warmup=2)
+    given, options = small_finetune("v4", steps=5, epoch=1, warmup=2)
     result = train_finetune(objective(given, options), given, options, tmp_path, seed=3)
     assert result.epoch == 3 and result.check["corr_eyes"] == 0.7
 
 
 def test_the_check_sees_obedience(monkeypatch):
     """A judge that reads back the label finds correlation 1; one of the opposite, -1."""
-    given, options = material("v2")
+    given, options = small_finetune("v2")
     seen = {}
 
     def fake_draw(generator, z, wanted, options):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from finetune_material import material, objective
+from small_finetunes import objective, small_finetune
 from torch import nn
 
 from ohlora_lib.methods.finetune.adversarial import AdversarialObjective
@@ -200,7 +200,7 @@ def test_published_step_sizes_swing_as_their_schedulers_step():
 
 @pytest.mark.parametrize("recipe", ["corrected", "published"])
 def test_the_mapping_network_may_move_as_its_multiplier_demands(recipe):
-    given, options = material("v1", recipe)
+    given, options = small_finetune("v1", recipe)
     mapping, others = generator_groups(given.generator, options)
     multiplier = given.generator.config()["mapping_lr_mul"]
     factor = 1 / multiplier if recipe == "corrected" else 1
@@ -211,7 +211,7 @@ def test_the_mapping_network_may_move_as_its_multiplier_demands(recipe):
 
 
 def test_clipping_bounds_the_step():
-    _, options = material("v2", clip=0.5)
+    _, options = small_finetune("v2", clip=0.5)
     for clip, wanted in ((0.5, 0.5), (0.0, 20.0)):
         parameter = nn.Parameter(torch.zeros(4))
         optimizer = torch.optim.SGD([parameter], lr=1.0)
@@ -225,7 +225,7 @@ def test_clipping_bounds_the_step():
 
 def test_requested_labels():
     own = torch.randn(4000, 3)
-    _, options = material("v4")
+    _, options = small_finetune("v4")
     torch.manual_seed(0)
     assert requested_labels(own, options).std().item() == pytest.approx(1.5, rel=0.05)
     assert torch.equal(requested_labels(own, replace(options, label_scale=0.0)), own)
@@ -233,7 +233,7 @@ def test_requested_labels():
 
 
 def test_every_face_is_learnt_from_once_before_any_again():
-    _, options = material("v1", "published", batch=5)
+    _, options = small_finetune("v1", "published", batch=5)
     rows = np.concatenate([batch_rows(12, step, options, seed=1) for step in range(12)])
     passes = rows.reshape(5, 12)
     assert (np.sort(passes, axis=1) == np.arange(12)).all()
@@ -245,7 +245,7 @@ def test_every_face_is_learnt_from_once_before_any_again():
 
 
 def test_the_published_curriculum_starts_with_one_batch_and_lets_it_go():
-    target = objective(*material("v2", "published"))
+    target = objective(*small_finetune("v2", "published"))
     torch.manual_seed(0)
     for step in (0, 49):
         for drawn, fixed in zip(target._curriculum(step), target.fixed, strict=True):
@@ -255,7 +255,7 @@ def test_the_published_curriculum_starts_with_one_batch_and_lets_it_go():
     torch.manual_seed(0)
     for drawn, fixed, new in zip(target._curriculum(100), target.fixed, fresh, strict=True):
         assert torch.allclose(drawn, 0.81 * fixed + 0.19 * new)
-    corrected = objective(*material("v2"))
+    corrected = objective(*small_finetune("v2"))
     torch.manual_seed(0)
     assert torch.equal(corrected._curriculum(0)[0], fresh[0])
 
@@ -264,7 +264,7 @@ def test_some_faces_are_asked_for_other_scores_than_their_own():
     own = torch.randn(2000, 7)
     shares = []
     for share in (0.0, 0.75, 1.0):
-        given, options = material("v3", swap_labels=share)
+        given, options = small_finetune("v3", swap_labels=share)
         torch.manual_seed(0)
         wanted = objective(given, options)._wanted(own)
         kept = (wanted == own).all(dim=1)
@@ -278,7 +278,7 @@ def test_some_faces_are_asked_for_other_scores_than_their_own():
 
 def styles(version: str, **changes) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the w of some latents, and the layers' w that the pictures are drawn with."""
-    given, options = material(version, **changes)
+    given, options = small_finetune(version, **changes)
     seen = []
     hook = given.generator.synthesis.register_forward_pre_hook(
         lambda _, inputs: seen.append(inputs[0])
@@ -309,7 +309,7 @@ class RecordingJudge(nn.Module):
 def test_attribute_cnns_are_given_the_range_they_know():
     images = torch.linspace(-1, 1, 12).reshape(1, 3, 2, 2)
     judge = RecordingJudge()
-    _, options = material("v1")
+    _, options = small_finetune("v1")
     assert attribute_loss([judge, judge], {"age": False}, images, options).item() == pytest.approx(
         2 * 0.25
     )
@@ -331,7 +331,7 @@ def test_attribute_cnns_are_given_the_range_they_know():
 def test_half_precision_is_for_cards(chosen, device, mixed, monkeypatch):
     asked = []
     monkeypatch.setattr(torch, "autocast", lambda *arguments: asked.append(arguments))
-    _, options = material("v1", precision=chosen)
+    _, options = small_finetune("v1", precision=chosen)
     precision(options, torch.device(device))
     assert asked == ([(device, torch.bfloat16)] if mixed else [])
 
@@ -341,7 +341,7 @@ def test_half_precision_learns_nearly_the_same(version):
     """On the processor, as tests have no card; every second step here has a penalty of its own."""
     losses = []
     for chosen in ("float32", "bfloat16"):
-        given, options = material(version, precision=chosen, r1_every=2)
+        given, options = small_finetune(version, precision=chosen, r1_every=2)
         target = objective(given, options)
         torch.manual_seed(5)
         losses.append([target.learn(step) for step in range(2)])
@@ -373,7 +373,7 @@ class Planned(AdversarialObjective):
 
 
 def test_the_published_trainings_repeat_steps_of_whoever_is_behind():
-    given, options = material("v5_1", "published")
+    given, options = small_finetune("v5_1", "published")
     target = Planned(given, options, seed=1)
     target.plan([3.0], [9.0, 7.0, 5.9])  # no G loss yet: one step of D; then G until below 2 D
     assert target.learn(0) == {"loss_d": 3.0, "loss_g": 5.9, "d_steps": 1, "g_steps": 3}
@@ -384,7 +384,7 @@ def test_the_published_trainings_repeat_steps_of_whoever_is_behind():
 
 
 def test_while_the_discriminator_warms_up_the_generator_waits():
-    given, options = material("v1", warmup=2)
+    given, options = small_finetune("v1", warmup=2)
     target = Planned(given, options, seed=1)
     target.plan([1.0] * 3, [0.5])
     assert [target.learn(step)["g_steps"] for step in range(3)] == [0, 0, 1]

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from ohlora_lib.judging import metrics
-from ohlora_lib.judging.answers import log_odds
 from ohlora_lib.judging.distribution import (
     cosine_distance,
     pairwise_distance,
     precision_recall,
 )
 from ohlora_lib.judging.grids import LEVELS, grid50
+from ohlora_lib.networks.answers import log_odds
 
 REQUESTED = grid50().T  # [3, 50]
 T = np.array(LEVELS)

@@ -20,14 +20,10 @@ from ohlora_lib.methods.vectorfind.groups import (
     group_name,
     version_options,
 )
-from ohlora_lib.methods.vectorfind.model import (
-    LEAST_SLOPE,
-    VectorModel,
-    measure_slopes,
-    published_test,
-    step_lengths,
-)
+from ohlora_lib.methods.vectorfind.model import VectorModel
+from ohlora_lib.methods.vectorfind.published_test import published_test, step_lengths
 from ohlora_lib.methods.vectorfind.search import find_vectors, split_half, unit_lengths
+from ohlora_lib.methods.vectorfind.steps import LEAST_SLOPE, measure_slopes
 from ohlora_lib.methods.vectorfind.vectors import Vectors, load_vectors, save_vectors
 from ohlora_lib.reporting.tsne import plot_tsne
 from ohlora_lib.store.checkpoints import save_checkpoint
@@ -342,7 +338,7 @@ def test_a_matched_request_is_divided_by_the_slope(generator):
 
 def test_parts_that_do_not_fit_are_refused(generator):
     vectors = random_vectors(16)
-    with pytest.raises(ValueError, match="does not tell hair_length"):
+    with pytest.raises(ValueError, match="does not predict hair_length"):
         VectorModel(generator, Scorer(), ("eyes", "hair_color"), vectors, VERSIONS["v7"])
     with pytest.raises(ValueError, match="directions"):
         VectorModel(generator, Scorer(), OUTPUTS, vectors, VERSIONS["v6"])

@@ -16,7 +16,7 @@ from test_distributed import largest_difference
 
 from ohlora_lib.configuration import validate_config
 from ohlora_lib.methods.directions.method import WAYS
-from ohlora_lib.methods.directions.model import load_directions
+from ohlora_lib.methods.directions.stored import load_directions
 from ohlora_lib.methods.models import open_model
 from ohlora_lib.networks.files import load_network
 from ohlora_lib.runtime.provenance import environment

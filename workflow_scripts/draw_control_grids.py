@@ -1,4 +1,4 @@
-"""Rule draw_control_grids: what one method draws when asked, with one judge's measurements."""
+"""Rule draw_control_grids: what one method draws on request, with one judge's measurements."""
 
 from pathlib import Path
 

@@ -4,7 +4,7 @@ from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads, snakemake.resources.gpu)
 
-from ohlora_lib.methods.vectorfind.model import run_published_test
+from ohlora_lib.methods.vectorfind.published_test import run_published_test
 from ohlora_lib.runtime.device import default_device
 
 run_published_test(

@@ -21,7 +21,6 @@ from tqdm import tqdm
 
 from ohlora_lib.attributes import SHARES
 from ohlora_lib.errors import InputError
-from ohlora_lib.judging.answers import log_odds
 from ohlora_lib.judging.distribution import (
     cosine_distance,
     kernel_distance,
@@ -32,6 +31,7 @@ from ohlora_lib.judging.distribution import (
 from ohlora_lib.judging.grids import zero_rows
 from ohlora_lib.judging.locality import ChangeElsewhere
 from ohlora_lib.networks.annotator import ATTRIBUTES, Annotator
+from ohlora_lib.networks.answers import log_odds
 from ohlora_lib.networks.attribute_cnn import AttributeCNN, predict
 from ohlora_lib.networks.batch_norm import fold_batch_norms
 from ohlora_lib.networks.files import load_network

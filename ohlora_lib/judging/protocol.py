@@ -38,7 +38,6 @@ import pandas as pd
 from ohlora_lib.attributes import ATTRIBUTES, PERSON, SHARES
 from ohlora_lib.errors import InputError
 from ohlora_lib.judging import metrics
-from ohlora_lib.judging.answers import log_odds
 from ohlora_lib.judging.grids import (
     FIXED,
     LEVEL_ROWS,
@@ -47,6 +46,7 @@ from ohlora_lib.judging.grids import (
     check_rows,
     grid_rows,
 )
+from ohlora_lib.networks.answers import log_odds
 from ohlora_lib.scores import ALGORITHMS, CONTROLLED
 from ohlora_lib.seeds import rng
 from ohlora_lib.store.tables import read_json, read_table, write_json, write_table

@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from ohlora_lib.generators.base import Generator
 from ohlora_lib.generators.synthesis import Synthesizer
+from ohlora_lib.networks.answers import log_odds
 from ohlora_lib.networks.attribute_cnn import AttributeCNN
 from ohlora_lib.networks.attribute_cnn import predict as predict_attribute
 from ohlora_lib.networks.files import load_generator, load_network
@@ -18,7 +19,7 @@ from ohlora_lib.store.layout import CHUNK, part_bounds
 from ohlora_lib.store.samples import samples_writer
 
 PUBLISHED_Z = 512  # numbers of z, beside which a random label embedding is N(0, 1)
-LEAST = 1e-4  # a probability is kept this far from 0 and 1, so that its log odds stay finite
+EDGE = 1e-4  # probabilities are kept this far from 0 and 1: a linear fit would follow outliers
 
 
 def random_label_generator(base: Generator, numbers: int, seed: int) -> Generator:
@@ -51,10 +52,12 @@ def random_latents(count: int, dim: int, seed: int, start: int = 0) -> np.ndarra
     return np.concatenate(chunks)[start - first * CHUNK :][:count]
 
 
-def log_odds(probability: np.ndarray) -> np.ndarray:
-    """Return log(p / (1 - p)), p kept within 0.0001 to 0.9999; float32."""
-    clipped = np.clip(probability.astype(np.float64), LEAST, 1 - LEAST)
-    return np.log(clipped / (1 - clipped)).astype(np.float32)
+def read_attribute(classifier: AttributeCNN, images: np.ndarray) -> np.ndarray:
+    """Return the log odds of a classifier's attribute, float32 [N], of uint8 images [N, R, R, 3].
+
+    Probabilities are kept within 0.0001 to 0.9999.
+    """
+    return log_odds(predict_attribute(classifier, images), EDGE).astype(np.float32)
 
 
 def draw_samples(
@@ -102,7 +105,7 @@ def draw_samples(
             scores = predict(reader, images)
             columns = {name: scores[:, i] for i, name in enumerate(reader.outputs)}
             for classifier in classifiers:
-                columns[classifier.attribute] = log_odds(predict_attribute(classifier, images))
+                columns[classifier.attribute] = read_attribute(classifier, images)
             append({"latent": latents, "w": w, **columns})
             progress.update(len(latents))
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from ohlora_lib.generators.synthesis import Synthesizer
-from ohlora_lib.methods.directions.model import Directions
 from ohlora_lib.methods.directions.reader import Reader
+from ohlora_lib.methods.directions.stored import Directions
 from ohlora_lib.networks.property_cnn import predict
 from ohlora_lib.scores import CONTROLLED
 

@@ -12,8 +12,8 @@ from typing import Any
 from ohlora_lib.generators.synthesis import Synthesizer
 from ohlora_lib.methods.directions.calibration import measured_slopes, rescaled
 from ohlora_lib.methods.directions.given import Given, Way
-from ohlora_lib.methods.directions.model import load_directions, save_directions
 from ohlora_lib.methods.directions.reader import Reader
+from ohlora_lib.methods.directions.stored import load_directions, save_directions
 from ohlora_lib.methods.network_digests import check_origin, origin
 from ohlora_lib.networks.files import load_generator
 from ohlora_lib.networks.property_cnn import OUTPUTS
@@ -50,11 +50,11 @@ def fit_directions(
         property_cnn: checkpoint that read them.
         classifiers: checkpoints of the attribute CNNs that read them.
         statistics: JSON of mean and standard deviation of the raw scores that define a unit.
-        path: checkpoint to write, see `methods.directions.model`. Its provenance: `method`, `seed`,
-            `samples` (how many the fit saw), `units` (mean and standard deviation of the raw scores
-            that define one; hairstyle is in units of the population that its network learnt from),
-            `training` (options; of trained directions), and digests of
-            the weights of `generator`, `property_cnn` and each of `classifiers`.
+        path: checkpoint to write, see `methods.directions.stored`. Its provenance: `method`,
+            `seed`, `samples` (how many the fit saw), `units` (mean and standard deviation of the
+            raw scores that define one; hairstyle is in units of the population that its network
+            learnt from), `training` (options; of trained directions), and digests of the weights of
+            `generator`, `property_cnn` and each of `classifiers`.
         metrics_path: JSON to write.
         state: folder of the resumable state, for `trained`.
         seed: the run's seed.

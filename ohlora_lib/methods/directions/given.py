@@ -11,8 +11,8 @@ import numpy as np
 from ohlora_lib.generators.base import Generator
 from ohlora_lib.generators.synthesis import Synthesizer
 from ohlora_lib.methods.directions.calibration import PROBED
-from ohlora_lib.methods.directions.model import Directions
 from ohlora_lib.methods.directions.reader import Reader
+from ohlora_lib.methods.directions.stored import Directions
 from ohlora_lib.store.samples import iter_samples, read_samples
 
 LEARNT = 2048  # faces that directions are trained on

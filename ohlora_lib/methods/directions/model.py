@@ -1,131 +1,25 @@
-"""Directions in w, in score units, and the model that follows them; the file a user ships."""
+"""The model that follows directions: what draws with them, and nothing that fits them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
 
-from ohlora_lib.errors import InputError, rebuild
 from ohlora_lib.generators.base import Generator
 from ohlora_lib.generators.synthesis import Synthesizer
+from ohlora_lib.methods.directions.stored import Directions, load_directions
 from ohlora_lib.methods.network_digests import check_origin
 from ohlora_lib.methods.sampling import map_latents
 from ohlora_lib.networks.files import load_generator, load_network
 from ohlora_lib.networks.property_cnn import PropertyCNN, predict
 from ohlora_lib.scores import CONTROLLED
-from ohlora_lib.store.checkpoints import read_checkpoint, save_checkpoint
 
-KIND = "directions"  # of checkpoints
-TENSORS = ("steps", "masks", "readout", "offset", "mean", "covariance")
 CLOSE = 0.05  # score units; a picture whose errors are all smaller is not corrected further
 FREE = 0.3  # Mahalanobis norm that corrections may always add up to
 SHARE = 0.1  # and beyond that, this share of the first move's norm
 CACHED = 4096  # latents whose measured scores are kept
 
 Scorer = Callable[[np.ndarray], np.ndarray]  # uint8 [N, R, R, 3] -> [N, 3]: eyes, mouth, pose
-
-
-@dataclass(frozen=True)
-class Directions:
-    """Where to move in w for one score unit of eyes, mouth and pose.
-
-    Attributes:
-        steps: float32 [L, 3, D], added to the w of layer l for one unit of a property.
-        masks: float32 [L, 3], how strongly a layer takes part in a property's step, 1 where no way
-            weighted the layers; `steps` have them in them already, trained ones began with them.
-        names: what the readout predicts, k scores and log odds of attributes.
-        readout: float32 [k, D], B: what is read off a picture is about offset + B w.
-        offset: float32 [k].
-        mean: float32 [D], of w.
-        covariance: float32 [D, D], of w.
-        measured: how often is measured: 0 trusts `readout` for where a face stands, 1 measures the
-            face itself, more also measure the moved face, correct, and keep the best try.
-    """
-
-    steps: np.ndarray
-    masks: np.ndarray
-    names: tuple[str, ...]
-    readout: np.ndarray
-    offset: np.ndarray
-    mean: np.ndarray
-    covariance: np.ndarray
-    measured: int = 0
-
-    def __post_init__(self) -> None:
-        layers, properties, width = self.steps.shape
-        expected = {
-            "masks": (layers, properties),
-            "readout": (len(self.names), width),
-            "offset": (len(self.names),),
-            "mean": (width,),
-            "covariance": (width, width),
-        }
-        for name, shape in expected.items():
-            found = getattr(self, name).shape
-            if found != shape:
-                raise ValueError(f"{name} must be {list(shape)}, got {list(found)}")
-        missing = [name for name in CONTROLLED if name not in self.names]
-        if missing:
-            raise ValueError(f"the readout does not predict {', '.join(missing)}")
-
-    def rounds(self, measured: int) -> "Directions":
-        """Return the same directions, followed with so many measurements."""
-        return replace(self, measured=measured)
-
-    def lengths(self) -> np.ndarray:
-        """Return the Mahalanobis norm of one unit's step of each property [3], mean over layers."""
-        inverse = np.linalg.inv(self.covariance.astype(np.float64))
-        squares = np.einsum("lpd,de,lpe->lp", self.steps, inverse, self.steps)
-        return np.sqrt(squares.mean(axis=0))
-
-
-def save_directions(
-    path: str | Path, directions: Directions, provenance: dict[str, Any] | None = None
-) -> None:
-    """Write directions.
-
-    Args:
-        path: a .safetensors file.
-        directions: see `Directions`.
-        provenance: where they come from, as JSON types; of a fit see `fit.fit_directions`. What it
-            says under `generator` and `property_cnn` is checked when a model is opened.
-    """
-    tensors = {
-        name: torch.from_numpy(np.ascontiguousarray(getattr(directions, name), np.float32))
-        for name in TENSORS
-    }
-    config = {
-        "properties": list(CONTROLLED),
-        "names": list(directions.names),
-        "measured": directions.measured,
-    }
-    save_checkpoint(path, tensors, KIND, config, provenance)
-
-
-def load_directions(path: str | Path) -> Directions:
-    """Read directions.
-
-    Raises:
-        InputError: the file is missing, damaged, of another kind or of other properties.
-    """
-    found = read_checkpoint(path, KIND)
-    if found.config.get("properties") != list(CONTROLLED):
-        raise InputError(
-            f"{path} holds directions of {found.config.get('properties')}, not of "
-            f"{', '.join(CONTROLLED)}; supply the right file"
-        )
-    try:
-        tensors = {name: found.tensors[name].numpy() for name in TENSORS}
-        names = tuple(found.config["names"])
-        return Directions(**tensors, names=names, measured=found.config["measured"])
-    except (KeyError, ValueError) as error:
-        raise InputError(
-            f"{path} holds no complete set of directions ({error}); supply the right file, or "
-            f"{rebuild(path)}"
-        ) from error
 
 
 class DirectionModel:
@@ -177,7 +71,7 @@ class DirectionModel:
         return self.synthesizer.from_w(w) if images is None else images
 
     def steer(self, latents: np.ndarray, requested: np.ndarray) -> np.ndarray:
-        """Return the w of every layer that shall show what is requested.
+        """Return the w of every layer of faces that show what is requested.
 
         Args:
             latents: float32 [N, latent_dim].

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ohlora_lib.methods.sampling import log_odds
+from ohlora_lib.methods.sampling import read_attribute
 from ohlora_lib.networks.attribute_cnn import AttributeCNN
-from ohlora_lib.networks.attribute_cnn import predict as predict_attribute
 from ohlora_lib.networks.files import load_network
 from ohlora_lib.networks.property_cnn import PropertyCNN, predict
 from ohlora_lib.scores import CONTROLLED
@@ -35,5 +34,5 @@ class Reader:
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Read uint8 pictures [N, R, R, 3]: float32 [N, names]."""
         parts = [predict(self.network, images)]
-        parts += [log_odds(predict_attribute(each, images))[:, None] for each in self.classifiers]
+        parts += [read_attribute(each, images)[:, None] for each in self.classifiers]
         return np.concatenate(parts, axis=1)

@@ -10,19 +10,17 @@ import pandas as pd
 
 from ohlora_lib.generators.synthesis import Synthesizer
 from ohlora_lib.methods.directions.calibration import PROBED, measured_slopes, rescaled
-from ohlora_lib.methods.directions.closed_form import fit_linear, moments
+from ohlora_lib.methods.directions.closed_form import fit_linear
 from ohlora_lib.methods.directions.model import DirectionModel
 from ohlora_lib.methods.directions.reader import Reader
 from ohlora_lib.methods.directions.ways.linear import linear_directions
+from ohlora_lib.methods.moments import moments
 from ohlora_lib.methods.sampling import random_latents
 from ohlora_lib.methods.vectorfind.groups import VERSIONS, group_codes
-from ohlora_lib.methods.vectorfind.model import (
-    VectorModel,
-    correlations,
-    measure_slopes,
-    step_lengths,
-)
+from ohlora_lib.methods.vectorfind.model import VectorModel
+from ohlora_lib.methods.vectorfind.published_test import correlations, step_lengths
 from ohlora_lib.methods.vectorfind.search import find_vectors
+from ohlora_lib.methods.vectorfind.steps import measure_slopes
 from ohlora_lib.networks.files import load_generator
 from ohlora_lib.networks.property_cnn import predict
 from ohlora_lib.scores import CONTROLLED

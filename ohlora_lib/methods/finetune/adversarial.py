@@ -17,7 +17,7 @@ from ohlora_lib.methods.finetune.drawing import (
     requested_labels,
 )
 from ohlora_lib.methods.finetune.objective import (
-    Material,
+    Given,
     descend,
     generator_optimizer,
     other_optimizer,
@@ -35,46 +35,46 @@ class AdversarialObjective:
     Of several processes each draws the whole batch's random numbers and learns from its own rows.
 
     Args:
-        material: with a discriminator, unless that of three crops is used.
+        given: with a discriminator, unless that of three crops is used.
         options: see `FinetuneOptions`.
         seed: of the order of the faces, where `whole_epochs` is set.
     """
 
-    def __init__(self, material: Material, options: FinetuneOptions, seed: int) -> None:
-        self.material, self.options, self.seed = material, options, seed
-        self.generator = material.generator
-        self.discriminator = _discriminator(material, options).to(material.device).train()
+    def __init__(self, given: Given, options: FinetuneOptions, seed: int) -> None:
+        self.given, self.options, self.seed = given, options, seed
+        self.generator = given.generator
+        self.discriminator = _discriminator(given, options).to(given.device).train()
         self.learning = _trainable(self.discriminator, options.discriminator_trainable)
         if isinstance(self.discriminator, CropDiscriminator):
             self.discriminator.train(options.judge_dropout)
         self.trained = {"generator": self.generator}
-        self.beside = {"discriminator": self.discriminator}
-        self.pace = nn.Module()  # holds what a resumed training must know, beside the weights
-        self.pace.register_buffer("last_g", torch.tensor(math.nan, dtype=torch.float64))
+        self.unaveraged = {"discriminator": self.discriminator}
+        self.memory = nn.Module()  # what a resumed training must know besides the weights
+        self.memory.register_buffer("last_g", torch.tensor(math.nan, dtype=torch.float64))
         self.modules = {
             "generator": self.generator,
             "discriminator": self.discriminator,
-            "pace": self.pace,
+            "memory": self.memory,
         }
         # no momentum, as in StyleGAN: with it in both, the two chase each other
         self.g_optimizer = generator_optimizer(self.generator, options, beta=0.0)
         self.d_optimizer = other_optimizer(self.learning, options, options.critic_beta)
         self.optimizers = {"generator": self.g_optimizer, "discriminator": self.d_optimizer}
-        self.ranks = material.ranks
+        self.ranks = given.ranks
         self.ranks.spread(self.discriminator, *self.optimizers.values())
         self.log_columns = ("loss_d", "loss_g", "real_above_fake", "d_steps", "g_steps")
         if options.auxiliary:
             self.log_columns += ("loss_told", "loss_obeyed")
         if options.content:
             self.log_columns += ("loss_content",)
-        self.readers = [freeze(cnn, options.judge_dropout) for cnn in material.attribute_cnns]
+        self.readers = [freeze(cnn, options.judge_dropout) for cnn in given.attribute_cnns]
         if self.readers:
             self.log_columns += ("loss_attributes",)
 
     def learn(self, step: int) -> dict[str, float]:
         """One batch: discriminator steps, then generator steps; see `Objective`."""
-        options, faces = self.options, self.material.faces
-        device = self.material.device
+        options, faces = self.options, self.given.faces
+        device = self.given.device
         rows = batch_rows(len(faces.images), step, options, self.seed)
         real = to_float(faces.images[rows], device)
         if options.color_jitter:
@@ -85,7 +85,7 @@ class AdversarialObjective:
         for _ in range(options.max_d_steps):
             losses |= self._discriminator_step(real, own, step)
             d_steps += 1
-            last_g = self.pace.last_g.item()  # NaN before the first
+            last_g = self.memory.last_g.item()  # NaN before the first
             if math.isnan(last_g) or losses["loss_d"] < 1.5 * last_g:
                 break
         if step >= options.warmup:
@@ -94,7 +94,7 @@ class AdversarialObjective:
                 g_steps += 1
                 if losses["loss_g"] < 2 * losses["loss_d"]:
                     break
-            self.pace.last_g.fill_(losses["loss_g"])
+            self.memory.last_g.fill_(losses["loss_g"])
         return {**losses, "g_steps": g_steps, "d_steps": d_steps}
 
     def write(self, folder: Path, networks: dict[str, nn.Module], provenance: dict) -> None:
@@ -143,12 +143,12 @@ class AdversarialObjective:
             losses["loss_obeyed"] = obeyed.item()
             loss = loss + options.auxiliary * obeyed
         if self.readers:
-            attributes = attribute_loss(self.readers, self.material.wanted, fake, options)
+            attributes = attribute_loss(self.readers, self.given.wanted, fake, options)
             losses["loss_attributes"] = attributes.item()
             loss = loss + options.attribute_weight * attributes
         if options.content:
             same = wanted if options.content_label else None
-            content = content_loss(w, z, self.material.base, same, rows)
+            content = content_loss(w, z, self.given.base, same, rows)
             losses["loss_content"] = content.item()
             loss = loss + options.content * content
         descend(loss, options, self.g_optimizer)
@@ -169,20 +169,20 @@ class AdversarialObjective:
         return outputs[:, :1], outputs[:, 1:]
 
     def _latents(self, count: int) -> Tensor:
-        return torch.randn(count, self.generator.z_dim).to(self.material.device)
+        return torch.randn(count, self.generator.z_dim).to(self.given.device)
 
 
 OBJECTIVE = AdversarialObjective
 
 
-def _discriminator(material: Material, options: FinetuneOptions) -> nn.Module:
+def _discriminator(given: Given, options: FinetuneOptions) -> nn.Module:
     """Return the discriminator to train: the given one with a label, or three crops' branches."""
     if options.discriminator == "stylegan":
-        return material.discriminator.with_labels(len(options.labels), bool(options.auxiliary))
-    discriminator = CropDiscriminator(material.generator.resolution)
+        return given.discriminator.with_labels(len(options.labels), bool(options.auxiliary))
+    discriminator = CropDiscriminator(given.generator.resolution)
     for name in BRANCHES:
         branch = f"{name}_score_cnn"
-        weights = material.property_cnn.get_submodule(branch).state_dict()
+        weights = given.property_cnn.get_submodule(branch).state_dict()
         discriminator.get_submodule(branch).load_state_dict(weights)
     return discriminator
 

@@ -16,7 +16,7 @@ from ohlora_lib.methods.finetune.drawing import (
     read_scores,
 )
 from ohlora_lib.methods.finetune.objective import (
-    Material,
+    Given,
     descend,
     generator_optimizer,
     other_optimizer,
@@ -36,23 +36,23 @@ class AutoencoderObjective:
     squared take its place, as published.
 
     Args:
-        material: with attribute CNNs, one at least.
+        given: with attribute CNNs, one at least.
         options: see `FinetuneOptions`.
         seed: of the order of the faces, where `whole_epochs` is set.
     """
 
-    def __init__(self, material: Material, options: FinetuneOptions, seed: int) -> None:
-        self.material, self.options, self.seed = material, options, seed
-        self.generator = material.generator
+    def __init__(self, given: Given, options: FinetuneOptions, seed: int) -> None:
+        self.given, self.options, self.seed = given, options, seed
+        self.generator = given.generator
         label_dim = len(options.labels)
         resolution = self.generator.resolution
         self.encoder = ScoreEncoder(resolution, self.generator.z_dim, label_dim)
-        self.encoder.to(material.device).train()
-        self.judge = freeze(material.property_cnn, options.judge_dropout)
-        self.readers = [freeze(cnn, options.judge_dropout) for cnn in material.attribute_cnns]
+        self.encoder.to(given.device).train()
+        self.judge = freeze(given.property_cnn, options.judge_dropout)
+        self.readers = [freeze(cnn, options.judge_dropout) for cnn in given.attribute_cnns]
         self.targets = [options.labels.index(name) for name in options.targets]
         self.trained = {"generator": self.generator, "encoder": self.encoder}
-        self.beside: dict[str, nn.Module] = {}
+        self.unaveraged: dict[str, nn.Module] = {}
         self.modules = dict(self.trained)
         self.log_columns = ("loss_scores", "loss_attributes", "loss_mean", "loss_variance")
         if options.content:
@@ -64,7 +64,7 @@ class AutoencoderObjective:
 
     def learn(self, step: int) -> dict[str, float]:
         """One step; see `Objective`."""
-        options, faces, device = self.options, self.material.faces, self.material.device
+        options, faces, device = self.options, self.given.faces, self.given.device
         rows = batch_rows(len(faces.images), step, options, self.seed)
         own = torch.from_numpy(faces.labels[rows]).to(device)
         mu, log_variance = self.encoder(to_float(faces.images[rows], device), own)
@@ -73,7 +73,7 @@ class AutoencoderObjective:
         images, w = draw_faces(self.generator, z, wanted, options)
         scores = read_scores(self.judge, images, options.targets, options)
         errors = F.mse_loss(scores, wanted[:, self.targets])
-        attributes = attribute_loss(self.readers, self.material.wanted, images, options)
+        attributes = attribute_loss(self.readers, self.given.wanted, images, options)
         mean, variance = mu.square().mean(), log_variance.square().mean()
         loss = (
             errors
@@ -88,7 +88,7 @@ class AutoencoderObjective:
             "loss_variance": variance.item(),
         }
         if options.content:
-            content = content_loss(w, z.detach(), self.material.base)
+            content = content_loss(w, z.detach(), self.given.base)
             losses["loss_content"] = content.item()
             loss = loss + options.content * content
         descend(loss, options, *self.optimizers.values())
@@ -98,13 +98,13 @@ class AutoencoderObjective:
         """Write the encoder and the latent distribution of every face; see `Objective`."""
         encoder = networks["encoder"]
         save_network(folder / "encoder.safetensors", encoder, provenance)
-        table = encode(encoder, self.material.faces, self.material.device)
+        table = encode(encoder, self.given.faces, self.given.device)
         write_table(folder / "posterior.parquet", table)
 
     def _wanted(self, own: Tensor) -> Tensor:
         """Return the scores to request: the picture's own, or for some others, spread wider.
 
-        Asked only for what the encoder has seen, the decoder may read it off the latent.
+        With requests of what the encoder has seen alone, the decoder may read them off the latent.
         """
         if not self.options.swap_labels:
             return own

@@ -104,7 +104,7 @@ def open_model(
     batch_size: int = 16,
     device: str = "cpu",
 ) -> ConditionalModel:
-    """See `models.open_model`; nothing is needed beside the checkpoint."""
+    """See `models.open_model`; the checkpoint is all that is needed."""
     provenance = read_checkpoint(path).provenance
     known = provenance.get("labels", [])
     if not set(CONTROLLED) <= set(known):

@@ -1,4 +1,4 @@
-"""How a fine-tune draws its faces, what it asks them for, and what its frozen judges read."""
+"""How a fine-tune draws faces, which scores it requests, and what frozen networks predict."""
 
 import contextlib
 from collections.abc import Mapping, Sequence

@@ -12,7 +12,7 @@ import torch
 
 from ohlora_lib.methods.finetune.drawing import set_mean_w
 from ohlora_lib.methods.finetune.loop import Diverged, Trained, train_finetune
-from ohlora_lib.methods.finetune.objective import Material, Objective, labelling
+from ohlora_lib.methods.finetune.objective import Given, Objective, labelling
 from ohlora_lib.methods.finetune.options import FinetuneOptions, check_processes
 from ohlora_lib.methods.finetune.training_faces import read_faces
 from ohlora_lib.networks.attribute_cnn import AttributeCNN
@@ -60,7 +60,7 @@ def finetune(
         property_cnn: checkpoint of the property CNN.
         discriminator: checkpoint to start from, for objectives with a StyleGAN discriminator.
         attribute_cnns: checkpoints of the attribute classifiers that `options.attributes` names.
-        wanted: what they shall answer, by attribute.
+        wanted: the answers to train for, by attribute.
         name: of the fine-tune; noted in its checkpoint.
         recipe: what the options are a choice of, such as "v2 corrected"; noted beside them.
         options: see `FinetuneOptions`; printed, and noted in the checkpoint.
@@ -83,7 +83,7 @@ def finetune(
     torch.manual_seed(stream)
     base = load_generator(generator).to(device)
     known = read_checkpoint(generator).provenance.get("labels", ())
-    material = Material(
+    given = Given(
         faces=read_faces(images, scores, options.labels),
         generator=base.with_labels(labelling(options, known)).to(device).train(),
         base=base.requires_grad_(False),
@@ -92,17 +92,17 @@ def finetune(
         ranks=ranks,
     )
     if discriminator is not None:
-        material.discriminator = load_discriminator(discriminator)
+        given.discriminator = load_discriminator(discriminator)
     cnns = [load_network(path, AttributeCNN.kind) for path in attribute_cnns]
-    material.attribute_cnns = [cnn.to(device) for cnn in cnns]
-    material.wanted = wanted or {}
-    objective = make_objective(material, options, stream)
+    given.attribute_cnns = [cnn.to(device) for cnn in cnns]
+    given.wanted = wanted or {}
+    objective = make_objective(given, options, stream)
     job = {"name": name, "recipe": recipe, "seed": seed}
     rescued = Path(state) / RESCUED
     with locked(state) if ranks.first else contextlib.nullcontext():
         ranks.agree(None)  # none of the others reads a state before the folder is ours
         try:
-            trained = train_finetune(objective, material, options, state, stream, code)
+            trained = train_finetune(objective, given, options, state, stream, code)
         except Diverged as error:
             if error.trained is None:
                 raise
@@ -154,10 +154,10 @@ def _stream(seed: int, name: str) -> int:
     return derive_seed(seed, "finetune", name)
 
 
-def make_objective(material: Material, options: FinetuneOptions, seed: int) -> Objective:
+def make_objective(given: Given, options: FinetuneOptions, seed: int) -> Objective:
     """Return the loss that the options name, ready to train.
 
     Its module is imported only when needed, so that a job's code digest covers no other objective.
     """
     module = importlib.import_module(f"{__package__}.{options.objective}")
-    return module.OBJECTIVE(material, options, seed)
+    return module.OBJECTIVE(given, options, seed)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ohlora_lib.methods.finetune.drawing import draw_faces, read_scores
-from ohlora_lib.methods.finetune.objective import Material, Objective
+from ohlora_lib.methods.finetune.objective import Given, Objective
 from ohlora_lib.methods.finetune.options import FinetuneOptions
 from ohlora_lib.methods.finetune.training_faces import correlations
 from ohlora_lib.scores import CONTROLLED
@@ -58,7 +58,7 @@ class Diverged(FloatingPointError):
 
 def train_finetune(
     objective: Objective,
-    material: Material,
+    given: Given,
     options: FinetuneOptions,
     state_directory: str | Path,
     seed: int,
@@ -71,8 +71,8 @@ def train_finetune(
     combinations of three levels of eyes, mouth and pose, read by the property CNN.
 
     Args:
-        objective: what is learnt.
-        material: what from.
+        objective: the loss and what it trains.
+        given: what it learns from.
         options: see `FinetuneOptions`.
         state_directory: states, log and samples go there.
         seed: of every step's stream.
@@ -83,13 +83,13 @@ def train_finetune(
         InputError: another process trains in the same directory.
     """
     state_directory = Path(state_directory)
-    checker = copy.deepcopy(material.property_cnn).eval().requires_grad_(False)
+    checker = copy.deepcopy(given.property_cnn).eval().requires_grad_(False)
     averages = {
         name: MovingAverage(network, options.half_life)
         for name, network in objective.trained.items()
     }
     shown = {name: average.module for name, average in averages.items()}
-    best = _Best({**shown, **objective.beside}, options.keep_best)
+    best = _Best({**shown, **objective.unaveraged}, options.keep_best)
     modules = dict(objective.modules)
     modules |= {f"average_{name}": network for name, network in shown.items()}
     modules |= {f"best_{name}": network for name, network in best.networks.items()}
@@ -97,9 +97,9 @@ def train_finetune(
         **asdict(options),
         "seed": seed,
         "code": code,
-        **material.digests(),
+        **given.digests(),
     }
-    ranks = material.ranks
+    ranks = given.ranks
     with locked(state_directory) if ranks.first else contextlib.nullcontext():
         optimizers = {f"optimizer_{key}": value for key, value in objective.optimizers.items()}
         state = TrainingState(state_directory, settings, modules, optimizers)
@@ -131,7 +131,7 @@ def train_finetune(
                 continue
             epoch = (done - 1) // options.epoch
             generator = averages["generator"].module
-            latents = _latents(averages, material, seed)
+            latents = _latents(averages, given, seed)
             check = protocol_check(generator, checker, latents[:CHECKED_LATENTS], options)
             check = ranks.agree(check)
             if not (_finite(modules) and np.isfinite(list(check.values())).all()):
@@ -195,7 +195,7 @@ class _Best:
 def protocol_check(
     generator: nn.Module, judge: nn.Module, latents: Tensor, options: FinetuneOptions
 ) -> dict[str, float]:
-    """Ask for combinations of scores and read them back: mean over latents per property.
+    """Request combinations of scores and predict them: mean over latents per property.
 
     Args:
         generator: with the labels of `options`.
@@ -246,17 +246,17 @@ def _quiet(options: FinetuneOptions) -> FinetuneOptions:
 
 
 @torch.inference_mode()
-def _latents(averages: dict[str, MovingAverage], material: Material, seed: int) -> Tensor:
+def _latents(averages: dict[str, MovingAverage], given: Given, seed: int) -> Tensor:
     """Return the latents that are checked and sampled: the same every time, or freshly encoded."""
     count = max(CHECKED_LATENTS, SAMPLED_LATENTS)
     draw = rng(seed, "checked")
     z = draw.standard_normal((count, averages["generator"].module.z_dim), dtype=np.float32)
-    noise = torch.from_numpy(z).to(material.device)
+    noise = torch.from_numpy(z).to(given.device)
     if "encoder" not in averages:
         return noise
-    rows = draw.integers(len(material.faces.images), size=count)
-    images = to_float(material.faces.images[rows], material.device)
-    labels = torch.from_numpy(material.faces.labels[rows]).to(material.device)
+    rows = draw.integers(len(given.faces.images), size=count)
+    images = to_float(given.faces.images[rows], given.device)
+    labels = torch.from_numpy(given.faces.labels[rows]).to(given.device)
     mu, log_variance = averages["encoder"].module(images, labels)
     return mu + noise * torch.exp(0.5 * log_variance)
 
@@ -269,7 +269,7 @@ def _drop_samples(folder: Path, last: int) -> None:
 
 
 def _finite(modules: dict[str, nn.Module]) -> bool:
-    """Tell whether all weights are numbers; a loss shows only those before its step."""
+    """Return whether all weights are finite; a loss shows only those before its step."""
     return all(
         bool(parameter.isfinite().all())
         for module in modules.values()

@@ -76,7 +76,7 @@ class Finetune(Method):
 
     @property
     def wanted(self) -> dict[str, bool]:
-        """What the classifiers that it is trained against shall answer, by attribute."""
+        """The answers that it is trained for, by attribute."""
         return {name: attributes.attribute(name).wanted for name in self.options.attributes}
 
     @property

@@ -1,4 +1,4 @@
-"""What the three objectives have in common: the networks they are given and how they are asked."""
+"""What the objectives have in common: what they are given, what they offer, and optimisers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from ohlora_lib.training.state import tensors_digest
 
 
 @dataclass
-class Material:
+class Given:
     """What a fine-tune is given; all on one device."""
 
     faces: Faces
@@ -27,7 +27,7 @@ class Material:
     property_cnn: PropertyCNN
     discriminator: Discriminator | None = None  # to start from; adversarial objectives only
     attribute_cnns: Sequence[AttributeCNN] = ()  # of options.attributes
-    wanted: Mapping[str, bool] = field(default_factory=dict)  # what they shall answer
+    wanted: Mapping[str, bool] = field(default_factory=dict)  # the answers to train for
     device: str = "cpu"
     ranks: Ranks = field(default_factory=Ranks)  # the processes that train together
 
@@ -49,7 +49,7 @@ class Objective(Protocol):
     """A loss and what it trains."""
 
     trained: dict[str, nn.Module]  # averaged over the training and kept at their best
-    beside: dict[str, nn.Module]  # kept as they are when those are at their best
+    unaveraged: dict[str, nn.Module]  # kept as they are when those are at their best
     modules: dict[str, nn.Module]  # all that the resumable state must hold
     optimizers: dict[str, torch.optim.Optimizer]
     log_columns: tuple[str, ...]  # names of what `learn` may return: the columns of the log
@@ -62,7 +62,7 @@ class Objective(Protocol):
         ...
 
     def write(self, folder: Path, networks: dict[str, nn.Module], provenance: dict) -> None:
-        """Write what the training made beside the generator, given the networks at their best."""
+        """Write what the training made besides the generator, given the networks at their best."""
         ...
 
 

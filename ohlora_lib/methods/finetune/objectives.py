@@ -5,9 +5,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ObjectiveEntry:
-    """What the workflow knows of an objective, a module of this folder with a class `OBJECTIVE`."""
+    """What the workflow knows of an objective.
 
-    outputs: tuple[str, ...] = ()  # files beside the generator, see `store.results.FILES`
+    The objective itself is a module of this folder, which calls its class `OBJECTIVE`.
+    """
+
+    outputs: tuple[str, ...] = ()  # files besides the generator, see `store.results.FILES`
     others_wait: bool = False  # whether other trainings start from what it makes
     note: str = ""  # for the leaderboard's page
 

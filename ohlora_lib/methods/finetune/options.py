@@ -58,7 +58,7 @@ class FinetuneOptions:
     judge_trainable: bool = False  # published v2: the judge learns too
     judge_range: bool = True  # give attribute CNNs [0, 1] as they were trained; published: [-1, 1]
     targets: tuple[str, ...] = CONTROLLED  # scores that the loss is about
-    attributes: tuple[str, ...] = ()  # what pictures shall be, see `attributes.WANTED`
+    attributes: tuple[str, ...] = ()  # that pictures are trained to have, see `attributes.WANTED`
     attribute_weight: float = 1.0  # of the squared distances to what is desired
     # adversarial
     discriminator: str = "stylegan"  # stylegan, or crops: three branches of the property CNN

@@ -1,4 +1,4 @@
-"""FineTune-v2 and v5-2: the property CNN reads the picture, and the label must be read back."""
+"""FineTune-v2 and v5-2: the property CNN must predict the label from the picture."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from ohlora_lib.methods.finetune.drawing import (
     requested_labels,
 )
 from ohlora_lib.methods.finetune.objective import (
-    Material,
+    Given,
     descend,
     generator_optimizer,
     other_optimizer,
@@ -29,18 +29,18 @@ class ScoreObjective:
     """Mean squared error between requested and read scores.
 
     Args:
-        material: what to train on.
+        given: what to train on.
         options: see `FinetuneOptions`.
         seed: of the published curriculum's fixed batch.
     """
 
-    def __init__(self, material: Material, options: FinetuneOptions, seed: int) -> None:
-        self.material, self.options = material, options
-        self.generator = material.generator
-        self.judge = freeze(material.property_cnn, options.judge_dropout)
+    def __init__(self, given: Given, options: FinetuneOptions, seed: int) -> None:
+        self.given, self.options = given, options
+        self.generator = given.generator
+        self.judge = freeze(given.property_cnn, options.judge_dropout)
         self.targets = [options.labels.index(name) for name in options.targets]
         self.trained = {"generator": self.generator}
-        self.beside: dict[str, nn.Module] = {}
+        self.unaveraged: dict[str, nn.Module] = {}
         self.modules = {"generator": self.generator}
         self.optimizers = {"generator": generator_optimizer(self.generator, options)}
         if options.judge_trainable:
@@ -54,7 +54,7 @@ class ScoreObjective:
 
     def learn(self, step: int) -> dict[str, float]:
         """One step; see `Objective`."""
-        options, device = self.options, self.material.device
+        options, device = self.options, self.given.device
         z, own = self._curriculum(step)
         wanted = requested_labels(own, options)
         images, w = draw_faces(self.generator, z.to(device), wanted.to(device), options)
@@ -62,7 +62,7 @@ class ScoreObjective:
         loss = F.mse_loss(scores, wanted[:, self.targets].to(device))
         losses = {"loss_scores": loss.item()}
         if options.content:
-            content = content_loss(w, z.to(device), self.material.base)
+            content = content_loss(w, z.to(device), self.given.base)
             losses["loss_content"] = content.item()
             loss = loss + options.content * content
         descend(loss, options, *self.optimizers.values())

@@ -11,7 +11,7 @@ from ohlora_lib.methods.finetune.autoencoder import encode
 from ohlora_lib.methods.finetune.training_faces import read_faces
 from ohlora_lib.methods.finetune.versions import version_options
 from ohlora_lib.methods.vectorfind.groups import VERSIONS
-from ohlora_lib.methods.vectorfind.model import calibrate, open_model
+from ohlora_lib.methods.vectorfind.steps import Stepper, calibrate
 from ohlora_lib.methods.vectorfind.vectors import load_vectors, save_vectors
 from ohlora_lib.networks.files import load_generator, load_network, save_network
 from ohlora_lib.networks.score_encoder import ScoreEncoder
@@ -90,7 +90,7 @@ def adopt_vectors(
     if found.options != VERSIONS[version]:
         raise InputError(f"{source} holds no directions of VectorFind-{version}; {REMEDY}")
     try:
-        model = open_model(source, generator, property_cnn, batch_size, device)
+        model = Stepper.open(source, generator, property_cnn, batch_size, device)
     except ValueError as error:
         raise InputError(f"{source} does not fit {generator} ({error}); {REMEDY}") from error
     slopes = np.ones_like(found.slopes) if unit_steps else calibrate(model, seed)

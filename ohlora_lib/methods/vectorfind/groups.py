@@ -14,7 +14,8 @@ class VectorOptions:
     """One version of VectorFind.
 
     The step lengths of the test are kept as published. Published vectors lower their property, ours
-    raise it, so the test takes these lengths with the opposite sign (`vector_model.step_lengths`).
+    raise it, so the test takes these lengths with the opposite sign, see
+    `published_test.step_lengths`.
     """
 
     space: str  # "z": the whole latent, with the label's numbers; "w": what mapping makes of it

@@ -1,8 +1,8 @@
 """VectorFind: directions in a latent space along which one property changes, per group of faces.
 
-After StyleGAN-VectorFind-v6, v7 and v8, which follow arXiv 1911.09267: a linear
-SVM between the samples that score highest and lowest on a property. Faces are grouped first by
-properties that are not controlled, and every group gets directions of its own.
+After StyleGAN-VectorFind-v6, v7 and v8, which follow arXiv
+1911.09267: a linear SVM between the samples that score highest and lowest on a property. Faces are
+grouped first by properties that are not controlled, and every group gets directions of its own.
 """
 
 import warnings
@@ -16,7 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import LinearSVC
 
 from ohlora_lib.errors import InputError
-from ohlora_lib.methods.directions.closed_form import moments
+from ohlora_lib.methods.moments import moments
 from ohlora_lib.methods.network_digests import origin
 from ohlora_lib.methods.vectorfind.groups import (
     extreme_count,
@@ -24,7 +24,7 @@ from ohlora_lib.methods.vectorfind.groups import (
     group_codes,
     version_options,
 )
-from ohlora_lib.methods.vectorfind.model import LEAST_SLOPE, VectorModel, calibrate
+from ohlora_lib.methods.vectorfind.steps import LEAST_SLOPE, Stepper, calibrate
 from ohlora_lib.methods.vectorfind.vectors import Vectors, save_vectors
 from ohlora_lib.networks.files import load_generator, load_network
 from ohlora_lib.networks.property_cnn import PropertyCNN, predict
@@ -87,9 +87,7 @@ def search(
     network = load_generator(generator)
     reader = load_network(property_cnn, PropertyCNN.kind).to(device)
     scorer = partial(predict, reader)
-    model = VectorModel(
-        network, scorer, reader.outputs, vectors, options, batch_size=batch_size, device=device
-    )
+    model = Stepper(network, scorer, reader.outputs, vectors, options, batch_size, device)
     slopes = calibrate(model, stream)
     # latents are N(0, 1); w is not
     covariance = np.eye(found[column].shape[1])
@@ -195,7 +193,7 @@ def split_half(
     share: float,
     seed: int,
 ) -> dict[str, dict[str, float]]:
-    """Tell whether groups differ in their directions, or whether the difference is noise.
+    """Measure whether groups differ in their directions, or whether the difference is noise.
 
     Every group is split into random halves and directions are found in each half. Both cosines
     below are between directions from halves, so they suffer from the same noise.

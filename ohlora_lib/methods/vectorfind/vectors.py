@@ -84,9 +84,9 @@ def save_vectors(
 
     Args:
         path: a .safetensors file.
-        vectors: see `vectorfind.find_vectors`.
+        vectors: see `search.find_vectors`.
         options: the version's.
-        slopes: [groups, 3], see `vector_model.measure_slopes`.
+        slopes: [groups, 3], see `steps.measure_slopes`.
         provenance: where they come from, as JSON types.
     """
     arrays = {field.name: getattr(vectors, field.name) for field in fields(Vectors)}

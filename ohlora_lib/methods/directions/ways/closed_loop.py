@@ -7,7 +7,7 @@ flipped the gender of twice as many faces.
 from typing import Any
 
 from ohlora_lib.methods.directions.given import Given
-from ohlora_lib.methods.directions.model import Directions
+from ohlora_lib.methods.directions.stored import Directions
 
 ROUNDS = 4
 RESCALED = False  # those that it starts with are

@@ -4,10 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from ohlora_lib.methods.directions.closed_form import LinearFit, Moments, fit_linear, moments
+from ohlora_lib.methods.directions.closed_form import LinearFit, fit_linear
 from ohlora_lib.methods.directions.given import Given
-from ohlora_lib.methods.directions.model import Directions
 from ohlora_lib.methods.directions.reader import Reader
+from ohlora_lib.methods.directions.stored import Directions
+from ohlora_lib.methods.moments import Moments, moments
 
 ROUNDS = 0  # of measuring a picture before it is drawn
 RESCALED = True

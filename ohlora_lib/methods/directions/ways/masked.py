@@ -1,4 +1,4 @@
-"""The same steps, weighted per layer so that the target moves and little else changes.
+"""The same steps, weighted per layer so that the target changes and little else does.
 
 After HiGAN's re-scoring (Yang et al. 2021, "Semantic Hierarchy Emerges in Deep Generative
 Representations for Scene Synthesis"), extended to leakage: instead of picking layers by the change
@@ -14,7 +14,7 @@ from scipy.optimize import nnls
 
 from ohlora_lib.generators.synthesis import Synthesizer
 from ohlora_lib.methods.directions.given import Given
-from ohlora_lib.methods.directions.model import Directions
+from ohlora_lib.methods.directions.stored import Directions
 from ohlora_lib.scores import CONTROLLED
 
 ROUNDS = 1
@@ -68,7 +68,7 @@ def layer_effects(
 def layer_strengths(
     effects: np.ndarray, own: list[int], spread: np.ndarray, ridge: float = 0.02
 ) -> np.ndarray:
-    """Fit strengths per layer, 0 or more, so that only the target moves, by one unit.
+    """Fit strengths per layer, 0 or more: the target changes by one unit, and nothing else.
 
     Args:
         effects: [3, L, k], see `layer_effects`.

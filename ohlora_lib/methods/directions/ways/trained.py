@@ -1,7 +1,7 @@
 """Directions trained through the frozen generator and its readers.
 
 After GANalyze (Goetschalckx et al. 2019) and "Enjoy Your Editing" (Zhuang et al. 2021): the picture
-of a moved face shall have the requested scores, and everything else that is read shall stay.
+of a moved face is trained to have the requested scores, and all else that is read to stay.
 """
 
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ from tqdm import tqdm
 
 from ohlora_lib.generators.base import Generator
 from ohlora_lib.methods.directions.given import Given
-from ohlora_lib.methods.directions.model import Directions
 from ohlora_lib.methods.directions.options import TrainingOptions
+from ohlora_lib.methods.directions.stored import Directions
 from ohlora_lib.networks.attribute_cnn import AttributeCNN
 from ohlora_lib.networks.property_cnn import PropertyCNN
 from ohlora_lib.scores import CONTROLLED

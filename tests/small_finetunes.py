@@ -9,7 +9,7 @@ from ohlora_lib.attributes import WANTED
 from ohlora_lib.generators.stylegan1.discriminator import StyleGANDiscriminator
 from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
 from ohlora_lib.methods.finetune.job import make_objective
-from ohlora_lib.methods.finetune.objective import Material, Objective, labelling
+from ohlora_lib.methods.finetune.objective import Given, Objective, labelling
 from ohlora_lib.methods.finetune.options import ALL_LABELS, FinetuneOptions
 from ohlora_lib.methods.finetune.training_faces import Faces
 from ohlora_lib.methods.finetune.versions import version_options
@@ -32,9 +32,9 @@ def some_faces(count: int = 12) -> Faces:
     return Faces(np.arange(count), images, labels)
 
 
-def material(
+def small_finetune(
     version: str, recipe: str = "corrected", **changes
-) -> tuple[Material, FinetuneOptions]:
+) -> tuple[Given, FinetuneOptions]:
     """Return what a version needs, tiny, and its options."""
     options = version_options(version, recipe, {"batch": 4, "warmup": 0, **changes})
     base = base_generator()
@@ -42,7 +42,7 @@ def material(
     faces = some_faces()
     columns = [ALL_LABELS.index(name) for name in options.labels]
     faces = replace(faces, labels=faces.labels[:, columns])
-    given = Material(
+    given = Given(
         faces=faces,
         generator=base.with_labels(labelling(options)).train(),
         base=base.requires_grad_(False),
@@ -54,5 +54,5 @@ def material(
     return given, options
 
 
-def objective(given: Material, options: FinetuneOptions) -> Objective:
+def objective(given: Given, options: FinetuneOptions) -> Objective:
     return make_objective(given, options, seed=1)
