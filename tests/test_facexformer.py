@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from factories import read_segment_shard
 from PIL import Image
 from torchvision.transforms import functional as TF
 
@@ -21,7 +22,7 @@ from ohlora_lib.populations.raw_scores import raw_scores
 from ohlora_lib.populations.score_property import measure
 from ohlora_lib.populations.segment_images import segment
 from ohlora_lib.scores import PAIRS, eyes
-from ohlora_lib.store.shards import read_segment_shard, write_image_shard
+from ohlora_lib.store.shards import write_image_shard
 from ohlora_lib.store.tables import read_table, write_table
 
 ROOT = Path(__file__).parents[1]

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from factories import write_segment_shard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -42,7 +43,6 @@ from ohlora_lib.store.shards import (
     read_image_shard,
     read_recipe,
     write_image_shard,
-    write_segment_shard,
 )
 from ohlora_lib.store.tables import read_json, read_table, write_json, write_table
 

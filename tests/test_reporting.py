@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from factories import write_segment_shard
 
 from ohlora_lib.errors import InputError
 from ohlora_lib.populations.classifier_metrics import METRICS
@@ -26,7 +27,7 @@ from ohlora_lib.reporting.wording import condition
 from ohlora_lib.runtime.digest import import_closure
 from ohlora_lib.scores import ALGORITHMS, PROPERTIES
 from ohlora_lib.scores.words import meaning
-from ohlora_lib.store.shards import write_image_shard, write_segment_shard
+from ohlora_lib.store.shards import write_image_shard
 from ohlora_lib.store.tables import read_json, read_table, write_json, write_table
 
 IMAGES, LABELLED = 60, 20

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from factories import read_segment_shard, write_segment_shard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,10 +20,8 @@ from ohlora_lib.store.shards import (
     read_ids,
     read_image_shard,
     read_recipe,
-    read_segment_shard,
     segment_shard,
     write_image_shard,
-    write_segment_shard,
 )
 
 

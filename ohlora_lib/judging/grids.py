@@ -16,14 +16,12 @@ from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.seeds import rng
 
 REBUILD = "delete the evaluation's folder and run snakemake again"
-GRIDS = ("grid50", "grid8", "levels", "joint", "random")
 
 # nine levels, one property at a time
 LEVELS = (-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0)
 JOINT_LEVELS = (-2.0, -1.0, 0.0, 1.0, 2.0)
 GRID8_LATENTS = 10  # published: ten latents a test
 
-_ZERO = LEVELS.index(0.0)
 _STEPS = tuple(level for level in LEVELS if level)
 
 # Where in `levels()` property i stands at level k: the picture of level 0 is shared by all three.

@@ -216,18 +216,6 @@ def write_image_shard(
         writer.append(ids, seeds, z, images, labels)
 
 
-def write_segment_shard(
-    path: str | Path,
-    ids: np.ndarray,
-    class_maps: np.ndarray,
-    cuts: np.ndarray,
-    found: np.ndarray | None = None,
-) -> None:
-    """Write one segment shard from arrays (see `SegmentShardWriter.append` for their shapes)."""
-    with segment_shard(path) as writer:
-        writer.append(ids, class_maps, cuts, found)
-
-
 def read_image_shard(
     path: str | Path, columns: Sequence[str] | None = None, ids: Collection[int] | None = None
 ) -> ImageRows:
@@ -274,11 +262,6 @@ def iter_images(
     """
     for table, source in _batches([Path(path) for path in paths], "image", columns, ids, batch):
         yield _image_rows([(table, source)], columns)
-
-
-def read_segment_shard(path: str | Path, ids: Collection[int] | None = None) -> SegmentRows:
-    """Read one segment shard into memory, as `read_image_shard` does."""
-    return _segment_rows(_whole([Path(path)], "segment", _SEGMENT_COLUMNS, ids))
 
 
 def iter_segments(
