@@ -76,14 +76,14 @@ localrules:
 rule all:
     default_target: True
     input:
-        run_targets(config, results, METHODS, CONCEPTS),
+        run_targets(config, results, METHODS),
 
 
 rule published:
     input:
         rules.all.input,
         results("leaderboard", extent="_published"),
-        concept_figures(results, CONCEPTS),
+        shown(METHODS.values()),
 
 
 onsuccess:

@@ -8,7 +8,6 @@ from ohlora_lib.judging.judges.registry import (
 )
 from ohlora_lib.methods import sampled
 from ohlora_lib.methods.directions import method as directions
-from ohlora_lib.methods.finetune.method import concept_finetunes
 from ohlora_lib.methods.finetune.objectives import OBJECTIVES
 from ohlora_lib.methods.registry import configured_methods
 
@@ -117,7 +116,7 @@ EVERY_RUN = [name for name, method in METHODS.items() if not method.repeats_publ
 FINETUNES, VECTORFINDS, REFERENCES = map(of_family, ("finetune", "vectorfind", "reference"))
 WAYS = directions.fitted(config, results)  # also those that others only begin with
 SOURCES = sampled.sampled_generators(config, results)
-CONCEPTS = concept_finetunes(FINETUNES)
+CONCEPTS = [name for name, each in FINETUNES.items() if each.narrows]
 JUDGING = judge_names(config)
 INFORMING = [name for name in JUDGING if name not in RANKING]
 SELECTED = config["selection"][

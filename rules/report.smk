@@ -1,5 +1,5 @@
 # Report: figures for the eye, and key figures beside the published ones.
-from ohlora_lib.reporting.targets import concept_figures, last_tables, run_targets
+from ohlora_lib.reporting.targets import last_tables, run_targets, shown
 
 
 rule plot_summary:

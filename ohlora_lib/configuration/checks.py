@@ -6,13 +6,6 @@ from typing import Any
 
 from ohlora_lib.configuration.words import Place, dotted, suggest
 
-REFERENCES = {  # kind -> its versions, and the keys that have no meaning for it
-    "finetune": (
-        ("v1", "v2", "v3", "v4", "v5_1", "v5_2", "v5_3", "v8"),
-        (("vectors",), ("property_cnn",), ("as_published", "unit_steps")),
-    ),
-    "vectorfind": (("v6", "v7", "v8"), (("encoder",), ("as_published", "style_mixing"))),
-}
 WINDOWS = ("rows", "left_columns", "right_columns")  # keys that hold [start, stop]
 
 
@@ -44,7 +37,6 @@ def cross_checks(config: dict, root: Path) -> Iterator[tuple[Place, str]]:
         yield here, f"{text}; leave the key out for the shipped one"
     yield from _unknown_names(config)
     yield from _imports(config, root)
-    yield from _references(config)
     for stage in ("generate", "segment"):
         if config["scatter"][stage] > config["shards"]:
             yield _order(
@@ -128,31 +120,6 @@ def _imports(config: dict, root: Path) -> Iterator[tuple[Place, str]]:
         if not (root / folder).is_dir():
             text = f"{dotted((*here, 'folder'))} is {folder}, which is no folder"
             yield (*here, "folder"), f"{text}; correct the path"
-
-
-def _references(config: dict) -> Iterator[tuple[Place, str]]:
-    """Yield what is wrong with models that somebody else trained."""
-    for name, item in config["references"].items():
-        here, kind, version = ("references", name), item["kind"], item["version"]
-        versions, meaningless = REFERENCES[kind]
-        if version not in versions:
-            text = f"{dotted((*here, 'version'))} is {version}, which is no {kind}"
-            yield (*here, "version"), f"{text}; allowed are {', '.join(versions)}"
-        if version != "v3":
-            meaningless = (*meaningless, ("encoder",))
-        for keys in meaningless:
-            value = item
-            for key in keys:
-                value = value[key]
-            if value:
-                text = f"{dotted((*here, *keys))} has no meaning for a {kind} of version {version}"
-                yield (*here, *keys), f"{text}; remove it"
-        if kind == "vectorfind" and item["vectors"] is None:
-            yield here, f"{dotted((*here, 'vectors'))} is missing, the directions; add it"
-        eighth = kind == "vectorfind" and version == "v8" and item["property_cnn"] is None
-        if eighth and config["hairstyle_cnn"]["population"] is None:
-            text = f"{dotted((*here, 'property_cnn'))} is null, and no hairstyle_cnn is configured"
-            yield here, f"{text} that predicts the eighth score; give one of the two"
 
 
 def _unknown_names(config: dict) -> Iterator[tuple[Place, str]]:

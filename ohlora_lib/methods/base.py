@@ -92,6 +92,11 @@ class Method(ABC):
         return {}
 
     @property
+    def shown(self) -> list[str]:
+        """What a run makes of it for its report, besides what every method gets."""
+        return []
+
+    @property
     def facts(self) -> dict[str, Any]:
         """What else the leaderboard says of it: `samples`, `steps`, `patience`, `note`."""
         return {}

@@ -1,6 +1,6 @@
 """What a whole run makes: the files of the target `all`, by stage; torch-free."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ohlora_lib.methods.base import Method
@@ -57,9 +57,9 @@ def judgements(results: Results, methods: Mapping[str, Method], judges: list[str
     ]
 
 
-def concept_figures(results: Results, versions: list[str]) -> list[str]:
-    """Return the figures of what these fine-tunes change beside the scores."""
-    return [results("figure", figure=f"concept_{version}.png") for version in versions]
+def shown(methods: Iterable[Method]) -> list[str]:
+    """Return what the report shows of these methods alone, each file once."""
+    return list(dict.fromkeys(file for method in methods for file in method.shown))
 
 
 def last_tables(
@@ -74,7 +74,7 @@ def last_tables(
 
 
 def run_targets(
-    config: dict[str, Any], results: Results, methods: Mapping[str, Method], concepts: list[str]
+    config: dict[str, Any], results: Results, methods: Mapping[str, Method]
 ) -> list[str]:
     """Return all that a run makes.
 
@@ -82,7 +82,6 @@ def run_targets(
         config: with defaults.
         results: the map of its files.
         methods: all of them, see `methods.registry`.
-        concepts: the fine-tunes whose change of the concept is judged.
     """
     wanted = population_tables(config, results)
     for population in config["populations"]:
@@ -91,17 +90,14 @@ def run_targets(
     wanted += [results("property_cnn_metrics"), results("property_cnn_scores")]
     if config["hairstyle_cnn"]["population"]:
         wanted += [results("hairstyle_cnn_metrics"), results("merged_cnn")]
-    for name in config["vectorfind"]:
-        wanted += [results("vector_test_summary", vectors=name), results("tsne", vectors=name)]
-    if any(method.family == "directions" for method in methods.values()):
-        wanted.append(results("saturation"))
-    wanted += concept_figures(results, [name for name in concepts if name in config["finetune"]])
+    every_run = [method for method in methods.values() if not method.repeats_published]
+    wanted += shown(every_run)
     selected = config["selection"]["method"]
     if selected:
         wanted += [results(each, method=selected) for each in ("identities", "identities_page")]
         wanted.append(results("model_card"))
     wanted += [results("record"), results("configuration")]
-    if any(not method.repeats_published for method in methods.values()):
+    if every_run:
         wanted += [results(each, extent="") for each in ("leaderboard", "leaderboard_page")]
         wanted.append(results("figure", figure="search_cost.png"))
     return wanted

@@ -78,6 +78,10 @@ class DirectionsMethod(Method):
         return "ours"
 
     @property
+    def shown(self) -> list[str]:
+        return [self.results("saturation")]  # one table for all ways
+
+    @property
     def facts(self) -> dict[str, Any]:
         return {"samples": self.settings["samples"]}
 

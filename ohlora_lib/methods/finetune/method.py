@@ -135,6 +135,17 @@ class Finetune(Method):
         return {"posterior": self.results("posterior", version=self.name)}
 
     @property
+    def narrows(self) -> bool:
+        """Whether it goes on with another one's faces, chosen by attributes: the concept."""
+        return self.settings["version"] == CONCEPT
+
+    @property
+    def shown(self) -> list[str]:
+        if not self.narrows:
+            return []
+        return [self.results("figure", figure=f"concept_{self.name}.png")]
+
+    @property
     def concept(self) -> dict[str, Any]:
         """The generators before and after, and what predicts which faces fit the concept."""
         found = {"before": self.start["generator"], "after": self.model["model"]}
@@ -187,11 +198,6 @@ def configured(config: dict[str, Any], results: Results) -> list[Finetune]:
         Finetune(name, settings, config, results)
         for name, settings in {**chosen, **repeated}.items()
     ]
-
-
-def concept_finetunes(finetunes: dict[str, Finetune]) -> list[str]:
-    """Return the names of those that go on with another one's faces, chosen by attributes."""
-    return [name for name, each in finetunes.items() if each.settings["version"] == CONCEPT]
 
 
 def finetune_options(settings: dict[str, Any]) -> FinetuneOptions:

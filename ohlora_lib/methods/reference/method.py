@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 
 from ohlora_lib.methods.base import Method
 from ohlora_lib.methods.finetune.method import Finetune
+from ohlora_lib.methods.finetune.versions import VERSIONS as FINETUNES
+from ohlora_lib.methods.vectorfind.groups import VERSIONS as VECTORFINDS
 from ohlora_lib.methods.vectorfind.method import VectorFind
 from ohlora_lib.store.results import Results
 
@@ -17,12 +19,28 @@ class Kind:
     model: str  # the adopted checkpoint, in the map of a run's files
     drawn_by: str  # the module that draws with it
     drawing: str  # the switch of `as_published` that says how it is drawn
+    versions: tuple[str, ...]  # which of the published models there are
+    meaningless: tuple[tuple[str, ...], ...]  # keys of the configuration that mean nothing for it
 
 
 KINDS = {
-    "finetune": Kind("reference_generator", Finetune.drawn_by, "style_mixing"),
-    "vectorfind": Kind("reference_vectors", VectorFind.drawn_by, "unit_steps"),
+    "finetune": Kind(
+        model="reference_generator",
+        drawn_by=Finetune.drawn_by,
+        drawing="style_mixing",
+        versions=FINETUNES,
+        meaningless=(("vectors",), ("property_cnn",), ("as_published", "unit_steps")),
+    ),
+    "vectorfind": Kind(
+        model="reference_vectors",
+        drawn_by=VectorFind.drawn_by,
+        drawing="unit_steps",
+        versions=tuple(VECTORFINDS),
+        meaningless=(("encoder",), ("as_published", "style_mixing")),
+    ),
 }
+ENCODED = "v3"  # the version whose latents come from an encoder
+EIGHT_SCORES = "v8"  # the VectorFind that groups faces by the eighth score, too
 
 
 @dataclass(frozen=True)
@@ -47,7 +65,7 @@ class Reference(Method):
     @property
     def beside(self) -> dict[str, str]:
         """The generator that directions move in, and what predicts a face's group."""
-        own = "merged_cnn" if self.settings["version"] == "v8" else "property_cnn"
+        own = "merged_cnn" if self.settings["version"] == EIGHT_SCORES else "property_cnn"
         property_cnn = self.settings["property_cnn"] or self.results(own)
         return {"generator": self.settings["generator"], "property_cnn": property_cnn}
 
@@ -93,5 +111,26 @@ def configured(config: dict[str, Any], results: Results) -> list[Reference]:
 
 
 def problems(config: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield nothing: `configuration` checks references."""
-    yield from ()
+    """Yield what is wrong with the references: the keys that lead to it, and a sentence."""
+    for name, item in config["references"].items():
+        here, kind, version = ("references", name), item["kind"], item["version"]
+        if version not in KINDS[kind].versions:
+            text = f"{'.'.join(here)}.version is {version}, which is no {kind}"
+            yield (*here, "version"), f"{text}; allowed are {', '.join(KINDS[kind].versions)}"
+        meaningless = KINDS[kind].meaningless
+        if version != ENCODED:
+            meaningless = (*meaningless, ("encoder",))
+        for keys in meaningless:
+            value = item
+            for key in keys:
+                value = value[key]
+            if value:
+                place = (*here, *keys)
+                text = f"{'.'.join(place)} has no meaning for a {kind} of version {version}"
+                yield place, f"{text}; remove it"
+        if kind == "vectorfind" and item["vectors"] is None:
+            yield here, f"{'.'.join(here)}.vectors is missing, the directions; add it"
+        eighth = kind == "vectorfind" and version == EIGHT_SCORES and item["property_cnn"] is None
+        if eighth and config["hairstyle_cnn"]["population"] is None:
+            text = f"{'.'.join(here)}.property_cnn is null, and no hairstyle_cnn is configured"
+            yield here, f"{text} that predicts the eighth score; give one of the two"

@@ -49,6 +49,10 @@ class VectorFind(Method):
         return f"{self.family}_{self.settings['version']}"
 
     @property
+    def shown(self) -> list[str]:
+        return [self.results(each, vectors=self.name) for each in ("vector_test_summary", "tsne")]
+
+    @property
     def facts(self) -> dict[str, Any]:
         return {"samples": self.settings["samples"]}
 
