@@ -12,7 +12,12 @@ for objective, entry in OBJECTIVES.items():
         name:
             f"finetune_{objective}"
         input:
-            unpack(of_finetune("inputs")),
+            images=of_finetune("images"),
+            scores=of_finetune("scores"),
+            property_cnn=results("property_cnn"),
+            generator=of_finetune("generator"),
+            discriminator=of_finetune("discriminator"),
+            attribute_cnns=of_finetune("attribute_cnns"),
         output:
             **{name: results(name) for name in entry.outputs},
             generator=results("generator"),

@@ -1,4 +1,6 @@
 # The configured methods, and what rules of the model half look up in them (ohlora_lib/methods).
+from operator import attrgetter
+
 from ohlora_lib.judging.judges.registry import (
     JUDGES,
     RANKING,
@@ -17,40 +19,21 @@ def of_family(family):
     return {each.name: each for each in METHODS.values() if each.family == family}
 
 
-def of_method(attribute):
-    """Return a function of wildcards that reads an attribute of the job's method."""
-    return lambda wildcards: getattr(METHODS[wildcards.method], attribute)
+def references_of(kind):
+    """Return the names of the references of a kind."""
+    return [name for name, each in REFERENCES.items() if each.settings["kind"] == kind]
 
 
-def of_finetune(attribute):
-    """Return the same for the fine-tune of a job, by the wildcard `version`."""
-    return lambda wildcards: getattr(FINETUNES[wildcards.version], attribute)
+def of(entries, wildcard):
+    """Return a function that makes input and params functions: an attribute of the job's entry.
 
+    `of(METHODS, "method")("model")` reads `model` of the method that the wildcard `method` names.
+    """
 
-def of_search(attribute):
-    """Return the same for the VectorFind of a job, by the wildcard `vectors`."""
-    return lambda wildcards: getattr(VECTORFINDS[wildcards.vectors], attribute)
+    def reads(attribute):
+        return lambda wildcards: attrgetter(attribute)(entries[getattr(wildcards, wildcard)])
 
-
-def of_way(attribute):
-    """Return the same for the way to fit directions, by the wildcard `directions`."""
-    return lambda wildcards: getattr(WAYS[wildcards.directions], attribute)
-
-
-def of_reference(attribute):
-    """Return the same for the finished model of a job, by the wildcard `reference`."""
-    return lambda wildcards: getattr(REFERENCES[wildcards.reference], attribute)
-
-
-def of_source(attribute):
-    """Return the same for the sampled generator of a job, by the wildcard `source`."""
-    return lambda wildcards: getattr(SOURCES[wildcards.source], attribute)
-
-
-def sampling_inputs(wildcards):
-    """Input function: the generator to sample and the networks that read its pictures."""
-    source = SOURCES[wildcards.source]
-    return {**source.readers, "classifiers": source.classifiers}
+    return reads
 
 
 def sample_part(wildcards):
@@ -116,6 +99,12 @@ EVERY_RUN = [name for name, method in METHODS.items() if not method.repeats_publ
 FINETUNES, VECTORFINDS, REFERENCES = map(of_family, ("finetune", "vectorfind", "reference"))
 WAYS = directions.fitted(config, results)  # also those that others only begin with
 SOURCES = sampled.sampled_generators(config, results)
+of_method = of(METHODS, "method")
+of_finetune = of(FINETUNES, "version")
+of_search = of(VECTORFINDS, "vectors")
+of_way = of(WAYS, "directions")
+of_reference = of(REFERENCES, "reference")
+of_source = of(SOURCES, "source")
 CONCEPTS = [name for name, each in FINETUNES.items() if each.narrows]
 JUDGING = judge_names(config)
 INFORMING = [name for name in JUDGING if name not in RANKING]

@@ -1,11 +1,6 @@
 # References: finished models of others, brought into the form of our own and judged alike.
 
 
-def of_kind(kind):
-    """Return the names of the references of a kind."""
-    return [name for name, each in REFERENCES.items() if each.settings["kind"] == kind]
-
-
 wildcard_constraints:
     reference=any_of(REFERENCES),
 
@@ -20,7 +15,7 @@ rule adopt_generator:
     benchmark:
         results("benchmark", job="adopt_generator/{reference}")
     wildcard_constraints:
-        reference=any_of(of_kind("finetune")),
+        reference=any_of(references_of("finetune")),
     conda:
         "../envs/torch.yaml"
     threads: 1
@@ -35,7 +30,8 @@ rule adopt_generator:
 
 rule adopt_vectors:
     input:
-        unpack(of_reference("beside")),
+        generator=lookup(dpath="references/{reference}/generator", within=config),
+        property_cnn=of_reference("property_cnn"),
         vectors=lookup(dpath="references/{reference}/vectors", within=config),
     output:
         vectors=results("reference_vectors"),
@@ -44,7 +40,7 @@ rule adopt_vectors:
     benchmark:
         results("benchmark", job="adopt_vectors/{reference}")
     wildcard_constraints:
-        reference=any_of(of_kind("vectorfind")),
+        reference=any_of(references_of("vectorfind")),
     conda:
         "../envs/torch.yaml"
     threads: 1
@@ -76,7 +72,7 @@ rule encode_faces:
     benchmark:
         results("benchmark", job="encode_faces/{reference}")
     wildcard_constraints:
-        reference=any_of(of_kind("finetune")),
+        reference=any_of(references_of("finetune")),
     conda:
         "../envs/torch.yaml"
     threads: 1

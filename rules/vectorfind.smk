@@ -37,7 +37,9 @@ rule randomise_label:
 
 rule draw_samples:
     input:
-        unpack(sampling_inputs),
+        generator=of_source("generator"),
+        property_cnn=of_source("property_cnn"),
+        classifiers=of_source("classifiers"),
     output:
         samples=temp(results("sample_part")) if SCATTERED else results("sample_part"),
     log:
@@ -85,7 +87,9 @@ if SCATTERED:
 
 rule find_vectors:
     input:
-        unpack(of_search("inputs")),
+        samples=of_search("source.table"),
+        generator=of_search("source.generator"),
+        property_cnn=of_search("source.property_cnn"),
     output:
         vectors=results("vectors"),
         metrics=results("vector_metrics"),
@@ -110,7 +114,9 @@ rule find_vectors:
 
 rule test_vectors:
     input:
-        unpack(of_search("inputs")),
+        samples=of_search("source.table"),
+        generator=of_search("source.generator"),
+        property_cnn=of_search("source.property_cnn"),
         vectors=results("vectors"),
     output:
         table=results("vector_test"),
@@ -136,7 +142,7 @@ rule test_vectors:
 
 rule plot_tsne:
     input:
-        samples=lambda wildcards: VECTORFINDS[wildcards.vectors].source.table,
+        samples=of_search("source.table"),
     output:
         picture=report(
             results("tsne"),
@@ -163,55 +169,65 @@ rule plot_tsne:
         "../workflow_scripts/plot_tsne.py"
 
 
-rule fit_directions:
-    input:
-        unpack(of_way("inputs")),
-    output:
-        directions=results("directions"),
-        metrics=results("direction_metrics"),
-    log:
-        results("log", job="fit_directions/{directions}"),
-    benchmark:
-        results("benchmark", job="fit_directions/{directions}")
-    priority: LONGEST_PATH
-    conda:
-        "../envs/torch.yaml"
-    threads: 1
-    resources:
-        gpu=1,
-        mem_mb=3000,
-        runtime="12h",
-    params:
-        state=results("state", training="directions/{directions}"),
-        samples=lookup(dpath="directions/samples", within=config),
-        options=lookup(dpath="directions/training", within=config),
-        modules=lambda wildcards: [WAYS[wildcards.directions].fitted_by],
-        seed=lookup(dpath="seed", within=config),
-        batch_size=lookup(dpath="inference/batch", within=config),
-    script:
-        "../workflow_scripts/fit_directions.py"
+if WAYS:
+    moved_in = directions.source(config, results)  # the generator of all directions
 
+    rule fit_directions:
+        input:
+            samples=moved_in.table,
+            generator=moved_in.generator,
+            property_cnn=moved_in.property_cnn,
+            classifiers=moved_in.classifiers,
+            statistics=recipes.score_statistics(config, results),
+            start=of_way("start"),
+        output:
+            directions=results("directions"),
+            metrics=results("direction_metrics"),
+        log:
+            results("log", job="fit_directions/{directions}"),
+        benchmark:
+            results("benchmark", job="fit_directions/{directions}")
+        priority: LONGEST_PATH
+        conda:
+            "../envs/torch.yaml"
+        threads: 1
+        resources:
+            gpu=1,
+            mem_mb=3000,
+            runtime="12h",
+        params:
+            state=results("state", training="directions/{directions}"),
+            samples=lookup(dpath="directions/samples", within=config),
+            options=lookup(dpath="directions/training", within=config),
+            modules=of_way("modules"),
+            seed=lookup(dpath="seed", within=config),
+            batch_size=lookup(dpath="inference/batch", within=config),
+        script:
+            "../workflow_scripts/fit_directions.py"
 
-rule measure_saturation:
-    input:
-        **(directions.fit_inputs(directions.source(config, results)) if WAYS else {}),
-    output:
-        table=results("saturation"),
-    log:
-        results("log", job="measure_saturation"),
-    benchmark:
-        results("benchmark", job="measure_saturation")
-    conda:
-        "../envs/torch.yaml"
-    threads: 1
-    resources:
-        gpu=1,
-        mem_mb=sampled.search_memory(config["directions"]["samples"]),
-        runtime="12h",
-    params:
-        sizes=lookup(dpath="directions/saturation/sizes", within=config),
-        latents=lookup(dpath="directions/saturation/latents", within=config),
-        seed=lookup(dpath="seed", within=config),
-        batch_size=lookup(dpath="inference/batch", within=config),
-    script:
-        "../workflow_scripts/measure_saturation.py"
+    rule measure_saturation:
+        input:
+            samples=moved_in.table,
+            generator=moved_in.generator,
+            property_cnn=moved_in.property_cnn,
+            classifiers=moved_in.classifiers,
+        output:
+            table=results("saturation"),
+        log:
+            results("log", job="measure_saturation"),
+        benchmark:
+            results("benchmark", job="measure_saturation")
+        conda:
+            "../envs/torch.yaml"
+        threads: 1
+        resources:
+            gpu=1,
+            mem_mb=sampled.search_memory(config["directions"]["samples"]),
+            runtime="12h",
+        params:
+            sizes=lookup(dpath="directions/saturation/sizes", within=config),
+            latents=lookup(dpath="directions/saturation/latents", within=config),
+            seed=lookup(dpath="seed", within=config),
+            batch_size=lookup(dpath="inference/batch", within=config),
+        script:
+            "../workflow_scripts/measure_saturation.py"

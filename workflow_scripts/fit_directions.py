@@ -18,7 +18,7 @@ fit_directions(
     metrics_path=snakemake.output.metrics,
     state=snakemake.params.state,
     seed=snakemake.params.seed,
-    start=snakemake.input.get("start"),
+    start=snakemake.input.start or None,
     rows=snakemake.params.samples,
     options=snakemake.params.options,
     batch_size=snakemake.params.batch_size,

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 from ohlora_lib.methods.base import Method
 from ohlora_lib.methods.sampled import Sampled, sampled_generators, sampled_name
-from ohlora_lib.populations.recipes import score_statistics
 from ohlora_lib.store.results import Results
 
 # Way to fit directions, a module of `directions.ways` -> the way whose steps it begins with.
@@ -26,9 +25,9 @@ class DirectionsMethod(Method):
     drawn_by: ClassVar[str] = "ohlora_lib.methods.directions.model"
 
     @property
-    def fitted_by(self) -> str:
-        """The module that fits it."""
-        return f"ohlora_lib.methods.directions.ways.{self.name}"
+    def modules(self) -> list[str]:
+        """The module that fits it, which the job loads by name."""
+        return [f"ohlora_lib.methods.directions.ways.{self.name}"]
 
     @property
     def source(self) -> Sampled:
@@ -45,15 +44,10 @@ class DirectionsMethod(Method):
         return found
 
     @property
-    def inputs(self) -> dict[str, Any]:
-        """The files that its fit reads, by the names of its rule."""
-        found = {
-            **fit_inputs(self.source),
-            "statistics": score_statistics(self.config, self.results),
-        }
-        if WAYS[self.name] is not None:
-            found["start"] = self.results("directions", directions=WAYS[self.name])
-        return found
+    def start(self) -> str | list[str]:
+        """The directions that it begins with; [] if with none."""
+        start = WAYS[self.name]
+        return [] if start is None else self.results("directions", directions=start)
 
     @property
     def population(self) -> str:
@@ -104,11 +98,6 @@ def fitted(config: dict[str, Any], results: Results) -> dict[str, DirectionsMeth
 def source(config: dict[str, Any], results: Results) -> Sampled:
     """Return the generator that directions move in."""
     return sampled_generators(config, results)[sampled_name(config["directions"])]
-
-
-def fit_inputs(source: Sampled) -> dict[str, Any]:
-    """Return what every fit reads: samples, their generator and what read them."""
-    return {"samples": source.table, **source.readers, "classifiers": source.classifiers}
 
 
 def problems(config: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:

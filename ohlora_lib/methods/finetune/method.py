@@ -92,37 +92,38 @@ class Finetune(Method):
         return self.options.start + (PUBLISHED if self.repeats_published else "")
 
     @property
-    def start(self) -> dict[str, str | None]:
-        """The checkpoints of the generator and discriminator that it starts from."""
-        if self.parent is None:
-            return {
-                "generator": original_generator(
-                    self.config, self.settings["recipe"] == "published"
-                ),
-                "discriminator": self.config["domain"]["discriminator"],
-            }
-        names = ("generator", "discriminator")
-        return {name: self.results(name, version=self.parent) for name in names}
+    def images(self) -> list[str]:
+        """The image shards of its population."""
+        return self.results.shards(self.population, "image_shard", self.config["shards"])
 
     @property
-    def inputs(self) -> dict[str, Any]:
-        """The files that its training reads, by the names of its rule."""
-        options, results = self.options, self.results
-        scores = {
-            "v1": results("scores", population=self.population, algorithm="v1"),
-            "v2": results("scores", population=self.population, algorithm="v2"),
-            "cnn": learnt_scores(self.config, results, self.population),
-        }
-        found = {
-            "images": results.shards(self.population, "image_shard", self.config["shards"]),
-            "scores": scores[options.scores],
-            "property_cnn": results("property_cnn"),
-            "generator": self.start["generator"],
-        }
-        if options.objective == "adversarial" and options.discriminator == "stylegan":
-            found["discriminator"] = self.start["discriminator"]
-        found["attribute_cnns"] = classifiers(results, self.population, options.attributes)
-        return found
+    def scores(self) -> str:
+        """The table of the scores that its faces are labelled with."""
+        if self.options.scores == "cnn":
+            return learnt_scores(self.config, self.results, self.population)
+        return self.results("scores", population=self.population, algorithm=self.options.scores)
+
+    @property
+    def generator(self) -> str:
+        """The generator that it starts from."""
+        if self.parent is None:
+            return original_generator(self.config, self.settings["recipe"] == "published")
+        return self.results("generator", version=self.parent)
+
+    @property
+    def discriminator(self) -> str | list[str]:
+        """The discriminator that it starts from; [] where it needs none."""
+        options = self.options
+        if options.objective != "adversarial" or options.discriminator != "stylegan":
+            return []
+        if self.parent is None:
+            return self.config["domain"]["discriminator"]
+        return self.results("discriminator", version=self.parent)
+
+    @property
+    def attribute_cnns(self) -> list[str]:
+        """The networks that predict the attributes it is trained for."""
+        return classifiers(self.results, self.population, self.options.attributes)
 
     @property
     def model(self) -> dict[str, str]:
@@ -148,7 +149,7 @@ class Finetune(Method):
     @property
     def concept(self) -> dict[str, Any]:
         """The generators before and after, and what predicts which faces fit the concept."""
-        found = {"before": self.start["generator"], "after": self.model["model"]}
+        found = {"before": self.generator, "after": self.model["model"]}
         for attribute in self.attributes:
             names = {"population": self.population, "attribute": attribute}
             found[attribute] = [

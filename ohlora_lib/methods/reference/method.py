@@ -63,16 +63,18 @@ class Reference(Method):
         return self.settings["population"]
 
     @property
-    def beside(self) -> dict[str, str]:
-        """The generator that directions move in, and what predicts a face's group."""
+    def property_cnn(self) -> str:
+        """What predicts the group of a face, for directions."""
         own = "merged_cnn" if self.settings["version"] == EIGHT_SCORES else "property_cnn"
-        property_cnn = self.settings["property_cnn"] or self.results(own)
-        return {"generator": self.settings["generator"], "property_cnn": property_cnn}
+        return self.settings["property_cnn"] or self.results(own)
 
     @property
     def model(self) -> dict[str, str]:
         model = {"model": self.results(self.kind.model, reference=self.name)}
-        return model if self.settings["kind"] == "finetune" else {**model, **self.beside}
+        if self.settings["kind"] == "finetune":
+            return model
+        moved_in = {"generator": self.settings["generator"], "property_cnn": self.property_cnn}
+        return {**model, **moved_in}
 
     @property
     def latents(self) -> dict[str, str]:

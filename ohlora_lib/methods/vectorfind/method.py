@@ -22,11 +22,6 @@ class VectorFind(Method):
         return sampled_generators(self.config, self.results)[sampled_name(self.settings)]
 
     @property
-    def inputs(self) -> dict[str, Any]:
-        """The files that its search reads, by the names of its rule."""
-        return {"samples": self.source.table, **self.source.readers}
-
-    @property
     def population(self) -> str:
         return self.source.population
 
