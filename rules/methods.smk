@@ -42,6 +42,11 @@ def of_reference(attribute):
     return lambda wildcards: getattr(REFERENCES[wildcards.reference], attribute)
 
 
+def of_kind(kind):
+    """Return the names of the references of a kind."""
+    return [name for name, each in REFERENCES.items() if each.settings["kind"] == kind]
+
+
 def of_source(attribute):
     """Return the same for the sampled generator of a job, by the wildcard `source`."""
     return lambda wildcards: getattr(SOURCES[wildcards.source], attribute)

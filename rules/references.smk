@@ -1,11 +1,6 @@
 # References: finished models of others, brought into the form of our own and judged alike.
 
 
-def of_kind(kind):
-    """Return the names of the references of a kind."""
-    return [name for name, each in REFERENCES.items() if each.settings["kind"] == kind]
-
-
 wildcard_constraints:
     reference=any_of(REFERENCES),
 
