@@ -24,14 +24,19 @@ from ohlora_lib.store.lock import take_lock
 from ohlora_lib.store.results import Results, run_folder
 
 
-def check_config():
-    """Fill defaults into `config`, or stop with one sentence that names the mistake."""
-    files = ["config.yaml", *map(str, workflow.overwrite_configfiles)]
+def or_exit(function, *arguments, **options):
+    """Return what a function returns, or stop with one sentence where the input is wrong."""
     try:
-        config.update(validate_config(config, files, checks=[method_problems]))
+        return function(*arguments, **options)
     except InputError as error:
         # a WorkflowError would bury the sentence in line numbers
         sys.exit(f"error: {error}")
+
+
+def check_config():
+    """Fill defaults into `config`, or stop with one sentence that names the mistake."""
+    files = ["config.yaml", *map(str, workflow.overwrite_configfiles)]
+    config.update(or_exit(validate_config, config, files, checks=[method_problems]))
 
 
 def check_results():
@@ -68,6 +73,15 @@ def count_cards():
         workflow.register_resource("gpu", most)
 
 
+def require_weights():
+    """Stop before any job where weights are missing: name them all, each with its remedy."""
+    fetched = [job for job in workflow.dag.needrun_jobs() if job.rule.name == "fetch_weights"]
+    allowed = config["domain"]["download"]
+    problems = [WEIGHTS.complaint(str(job.output[0]), allowed) for job in fetched]
+    if any(problems):
+        sys.exit("\n".join(sorted(f"error: {each}" for each in problems if each)))
+
+
 def lock_run():
     """Stop where another run works in the same folder, in one sentence; ours is locked till we end.
 
@@ -95,8 +109,7 @@ def remove_unfinished():
 def track_scripts():
     """Give every rule, as the param `code`, a hash of its script and of the library code it runs.
 
-    A rule that loads modules by name declares them as the param `modules`: a list, or a function of
-    wildcards. Snakemake's own comparison is by time and is switched off in the profiles
+    The param `modules` of a rule, a list or a function of wildcards, declares what it loads by name. Snakemake's own comparison is by time and is switched off in the profiles
     (rerun-triggers).
     """
     for each in workflow.rules:
@@ -116,14 +129,9 @@ def script_code(script, modules, wildcards):
 @cache
 def closed_digest(script, modules):
     """Return the digest of a script, of what it imports, and of what these load by name."""
-    try:
-        found = script_closure(script, modules)
-        by_name = [
-            name for user in LOADED_BY_NAME if user in found for name in LOADED_BY_NAME[user]
-        ]
-        return script_digest(script, [*modules, *by_name])
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    found = or_exit(script_closure, script, modules)
+    by_name = [name for user in LOADED_BY_NAME if user in found for name in LOADED_BY_NAME[user]]
+    return or_exit(script_digest, script, [*modules, *by_name])
 
 
 def scattered(stage, kind):

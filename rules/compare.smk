@@ -1,18 +1,8 @@
 # Experiments: the record of a run, and a page that compares two runs.
 
+from ohlora_lib.reporting.compared_runs import compared_files, comparison_file
 
-def comparison(folder, suffix):
-    """Return a file of the comparison that `runs` requests, beside the folders of the runs."""
-    name = (config["runs"] or "no-runs").replace(",", "-vs-")
-    return f"{config['results']}/{folder}/{name}{suffix}"
-
-
-def compared_files(wildcards):
-    """Input function: what a comparison reads, as far as it is there."""
-    names = ("config.yaml", "run.json", "leaderboard.csv", "costs.csv")
-    names += ("finetune/*/train_log.csv", "*_cnn/train_log.csv")
-    folders = [Path(config["results"], run) for run in (config["runs"] or "").split(",") if run]
-    return sorted(str(file) for folder in folders for name in names for file in folder.glob(name))
+COMPARISON = partial(comparison_file, config["results"], config["runs"])
 
 
 rule record_run:
@@ -42,13 +32,13 @@ rule record_run:
 
 rule compare:
     input:
-        compared_files,
+        compared_files(config["results"], config["runs"]),
     output:
-        page=comparison("compare", ".html"),
+        page=COMPARISON("compare", ".html"),
     log:
-        comparison("logs/compare", ".log"),
+        COMPARISON("logs/compare", ".log"),
     benchmark:
-        comparison("benchmarks/compare", ".tsv")
+        COMPARISON("benchmarks/compare", ".tsv")
     localrule: True
     conda:
         "../envs/report.yaml"

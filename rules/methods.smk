@@ -19,7 +19,7 @@ def of_family(family):
     return {each.name: each for each in METHODS.values() if each.family == family}
 
 
-def references_of(kind):
+def of_kind(kind):
     """Return the names of the references of a kind."""
     return [name for name, each in REFERENCES.items() if each.settings["kind"] == kind]
 

@@ -2,14 +2,9 @@
 # uses the shipped ones; to ship new ones, copy results/pretrain/*.safetensors to resources/embedded.
 
 
-from ohlora_lib.pretraining.pools import ARRAYS, pretraining_pools
+from ohlora_lib.pretraining.pools import ARRAYS, pool_files, pretraining_pools
 
 POOLS = pretraining_pools(config)
-
-
-def pool_files(pool):
-    """Return the files of a pool of portraits."""
-    return [results("pool", pool=pool, array=array) for array in ARRAYS]
 
 
 wildcard_constraints:
@@ -38,7 +33,7 @@ rule draw_portraits:
 
 rule pretrain_paired:
     input:
-        pool=pool_files("generator"),
+        pool=pool_files(results, "generator"),
     output:
         weights=results("pretrained", file="paired.safetensors"),
     log:
@@ -63,7 +58,7 @@ rule pretrain_paired:
 
 rule pretrain_adversarial:
     input:
-        pool=pool_files("generator"),
+        pool=pool_files(results, "generator"),
         paired=results("pretrained", file="paired.safetensors"),
     output:
         generator=results("pretrained", file="generator.safetensors"),
@@ -89,8 +84,8 @@ rule pretrain_adversarial:
 
 rule pretrain_parser:
     input:
-        pool=pool_files("parser"),
-        held_out=pool_files("parser_held_out"),
+        pool=pool_files(results, "parser"),
+        held_out=pool_files(results, "parser_held_out"),
     output:
         weights=results("pretrained", file="parser.safetensors"),
     log:
@@ -113,8 +108,8 @@ rule pretrain_parser:
 
 rule pretrain_annotator:
     input:
-        pool=pool_files("annotator"),
-        held_out=pool_files("annotator_held_out"),
+        pool=pool_files(results, "annotator"),
+        held_out=pool_files(results, "annotator_held_out"),
     output:
         weights=results("pretrained", file="annotator.safetensors"),
     log:

@@ -15,7 +15,7 @@ rule adopt_generator:
     benchmark:
         results("benchmark", job="adopt_generator/{reference}")
     wildcard_constraints:
-        reference=any_of(references_of("finetune")),
+        reference=any_of(of_kind("finetune")),
     conda:
         "../envs/torch.yaml"
     threads: 1
@@ -40,7 +40,7 @@ rule adopt_vectors:
     benchmark:
         results("benchmark", job="adopt_vectors/{reference}")
     wildcard_constraints:
-        reference=any_of(references_of("vectorfind")),
+        reference=any_of(of_kind("vectorfind")),
     conda:
         "../envs/torch.yaml"
     threads: 1
@@ -72,7 +72,7 @@ rule encode_faces:
     benchmark:
         results("benchmark", job="encode_faces/{reference}")
     wildcard_constraints:
-        reference=any_of(references_of("finetune")),
+        reference=any_of(of_kind("finetune")),
     conda:
         "../envs/torch.yaml"
     threads: 1

@@ -99,11 +99,11 @@ CHANGES: dict[str, Change] = {
     "the steps of v1, from which others start, `finetune.v1.steps`": configured(
         {"finetune": {"v1": {"steps": 6}}}
     ),
-    "code of one objective, `training/finetune/autoencoder.py`": more_code(
+    "code of one objective, `methods/finetune/autoencoder.py`": more_code(
         f"{FINETUNING}/autoencoder.py"
     ),
-    "code of one way to fit directions, `control/linear.py`": more_code(
-        "ohlora_lib/methods/directions/closed_form.py"
+    "code of one way to fit directions, `methods/directions/ways/linear.py`": more_code(
+        "ohlora_lib/methods/directions/ways/linear.py"
     ),
     "`judging.bootstrap`": configured({"judging": {"bootstrap": 50}}),
     "code of one figure, `reporting/funnel.py`": more_code("ohlora_lib/reporting/funnel.py"),

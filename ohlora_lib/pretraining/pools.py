@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from ohlora_lib.store.results import Results
+
 ARRAYS = ("z", "images", "class_maps", "attributes")  # the files of a pool, .npy
 
 
@@ -23,3 +25,8 @@ def pretraining_pools(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "annotator": {**reading, "count": sizes["reading_portraits"], "balanced": True},
         "annotator_held_out": {**reading, "count": sizes["held_out"]},
     }
+
+
+def pool_files(results: Results, pool: str) -> list[str]:
+    """Return the files of a pool, in the order of `ARRAYS`."""
+    return [results("pool", pool=pool, array=array) for array in ARRAYS]
