@@ -55,7 +55,7 @@ def tiny_generator() -> StyleGANGenerator:
 
 
 def tiny_reader(generator: StyleGANGenerator) -> PropertyCNN:
-    """Return random weights but the last layers, which tell seven unrelated numbers of w."""
+    """Return random weights but the last layers, which predict seven unrelated numbers of w."""
     with torch.random.fork_rng():
         torch.manual_seed(4)
         reader = PropertyCNN(SIDE).eval()

@@ -112,11 +112,11 @@ def fitted(files, tmp_path_factory) -> Path:
     options = {"steps": 3, "batch": 4}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(directions_given, "PROBED", PROBED)
-        for method, start in WAYS.items():
+        for way, start in WAYS.items():
             fit_directions(
-                method, **files, path=folder / f"{method}.safetensors",
-                metrics_path=folder / f"{method}.json", state=folder / "state" / method, seed=3,
+                way, **files, path=folder / f"{way}.safetensors",
+                metrics_path=folder / f"{way}.json", state=folder / "state" / way, seed=3,
                 start=folder / f"{start}.safetensors" if start else None,
-                options=options if method == "trained" else None,
+                options=options if way == "trained" else None,
             )  # fmt: skip
     return folder

@@ -203,40 +203,40 @@ def test_the_step_size_falls_in_the_second_half(done, factor):
 # ---- from files to files
 
 
-@pytest.mark.parametrize("method", WAYS)
-def test_every_way_gives_a_model_that_draws(files, fitted, method):
-    path = fitted / f"{method}.safetensors"
+@pytest.mark.parametrize("way", WAYS)
+def test_every_way_gives_a_model_that_draws(files, fitted, way):
+    path = fitted / f"{way}.safetensors"
     model = open_model(path, files["generator"], files["property_cnn"])
-    way = importlib.import_module(f"ohlora_lib.methods.directions.ways.{method}")
-    assert model.directions.measured == way.ROUNDS
+    module = importlib.import_module(f"ohlora_lib.methods.directions.ways.{way}")
+    assert model.directions.measured == module.ROUNDS
     assert model.latent_dim == Z + LABEL and model.resolution == SIDE
     requested = np.float32([[1, 0, 0], [0, -1, 0], [0, 0, 2]])
     pictures = model.draw(LATENTS[:3], requested)
     assert pictures.shape == (3, SIDE, SIDE, 3) and pictures.dtype == np.uint8
     assert np.array_equal(model.draw(LATENTS[1:2], requested[1:2])[0], pictures[1])
     provenance = read_checkpoint(path).provenance
-    assert provenance["method"] == method and provenance["seed"] == 3
+    assert provenance["method"] == way and provenance["seed"] == 3
     assert provenance["units"] == {name: {"mean": 3.0, "std": 2.0, "count": 9} for name in OUTPUTS}
     assert provenance["samples"] == SAMPLES
-    assert ("training" in provenance) == (method == "trained")
+    assert ("training" in provenance) == (way == "trained")
     for name in ("generator", "property_cnn"):
         assert provenance[name] == tensors_digest(load_network(files[name]).state_dict())
     assert list(provenance["classifiers"]) == ["gender"]
-    metrics = read_json(fitted / f"{method}.json")
-    assert metrics["method"] == method and metrics["names"] == [*OUTPUTS, "gender"]
+    metrics = read_json(fitted / f"{way}.json")
+    assert metrics["method"] == way and metrics["names"] == [*OUTPUTS, "gender"]
     own = {"linear": "explained", "masked": "strengths", "trained": "training"}
-    for way, key in own.items():
-        assert (key in metrics) == (way == method)
+    for other, key in own.items():
+        assert (key in metrics) == (other == way)
     for key in ("slopes_before", "mahalanobis"):
         assert set(metrics[key]) == set(CONTROLLED)
         assert np.isfinite(list(metrics[key].values())).all()
 
 
-@pytest.mark.parametrize("method", ["linear", "masked", "trained"])
-def test_a_step_of_one_moves_the_property_by_one_unit(files, fitted, method):
+@pytest.mark.parametrize("way", ["linear", "masked", "trained"])
+def test_a_step_of_one_moves_the_property_by_one_unit(files, fitted, way):
     """As the property CNN sees it, on the faces that it was measured on."""
-    directions = load_directions(fitted / f"{method}.safetensors")
-    before = read_json(fitted / f"{method}.json")["slopes_before"]
+    directions = load_directions(fitted / f"{way}.safetensors")
+    before = read_json(fitted / f"{way}.json")["slopes_before"]
     assert min(before.values()) > 0.1
     reader = Reader(files["property_cnn"], files["classifiers"])
     synthesizer = Synthesizer(load_network(files["generator"]))

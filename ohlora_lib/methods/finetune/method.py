@@ -113,8 +113,7 @@ class Finetune(Method):
     @property
     def discriminator(self) -> str | list[str]:
         """The discriminator that it starts from; [] where it needs none."""
-        options = self.options
-        if options.objective != "adversarial" or options.discriminator != "stylegan":
+        if not self.objective.discriminator or self.options.discriminator != "stylegan":
             return []
         if self.parent is None:
             return self.config["domain"]["discriminator"]

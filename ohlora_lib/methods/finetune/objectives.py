@@ -11,12 +11,13 @@ class ObjectiveEntry:
     """
 
     outputs: tuple[str, ...] = ()  # files besides the generator, see `store.results.FILES`
+    discriminator: bool = False  # whether it starts from one, unless the options have another kind
     others_wait: bool = False  # whether other trainings start from what it makes
     note: str = ""  # for the leaderboard's page
 
 
 OBJECTIVES = {
-    "adversarial": ObjectiveEntry(outputs=("discriminator",), others_wait=True),
+    "adversarial": ObjectiveEntry(outputs=("discriminator",), discriminator=True, others_wait=True),
     "scores": ObjectiveEntry(),
     "autoencoder": ObjectiveEntry(
         outputs=("encoder", "posterior"),

@@ -65,7 +65,7 @@ def train_directions(
     Args:
         generator: frozen.
         reader: frozen, predicts the scores.
-        classifiers: frozen, predict attributes that shall not change.
+        classifiers: frozen, predict attributes that should not change.
         start: where to begin.
         w: float32 [N, D], faces to learn on.
         spread: [outputs + classifiers], standard deviation of every score and log odds.
