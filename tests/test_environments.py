@@ -22,6 +22,7 @@ CONDA_NAMES = {
 IMPORT_NAMES = {
     "PIL": "pillow",
     "cv2": "opencv-python-headless",
+    "pydantic_core": "pydantic",  # which is made of it
     "sklearn": "scikit-learn",
     "yaml": "pyyaml",
 }  # as Python calls them

@@ -24,6 +24,7 @@ LAYERS = (
     "weights",
     "judging",
     "pretraining",
+    "configuration",
     "reporting",
     "labelling",
     "cli",
@@ -80,7 +81,7 @@ def test_the_library_does_not_know_snakemake(path):
 
 def torch_free() -> list[str]:
     modules = [module_name(path) for path in FILES]
-    layers = (["store"], ["scores"], ["labelling"])
+    layers = (["store"], ["scores"], ["labelling"], ["configuration"])
     light = [name for name in modules if name.split(".")[1:2] in layers]
     top = [name for name in modules if name.count(".") <= 1 and name.split(".")[-1] not in LAYERS]
     return sorted(
