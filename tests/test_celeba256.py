@@ -39,14 +39,14 @@ def overlay(folder: Path, **values) -> str:
 
 
 def jobs(folder: Path, *arguments: str, configs: list[str]) -> dict[str, dict[str, str]]:
-    """Return the jobs of a dry run by their first output: rule, input, output."""
+    """Return the jobs of a dry run by each of their outputs: rule, input, output."""
     code, text = snakemake(folder, "--dry-run", *arguments, configs=configs)
     assert code == 0, text[-4000:]
     found = {}
     for block in re.findall(r"^rule .*?(?=^\[|\Z)", text, re.M | re.S):
         entry = {"rule": re.match(r"rule (\w+)", block)[1]}
         entry |= dict(re.findall(r"^    (input|output): (.*)$", block, re.M))
-        found[entry.get("output", "").split(", ")[0]] = entry
+        found |= dict.fromkeys(entry.get("output", "").split(", "), entry)
     return found
 
 
