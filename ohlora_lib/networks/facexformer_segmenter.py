@@ -126,7 +126,7 @@ class FaceXFormerSegmenter:
 
 def load(
     weights: str | Path,
-    detector: str | Path | None,
+    detector: str | Path | None = None,
     batch_size: int | None = None,
     device: str = "cpu",
 ) -> FaceXFormerSegmenter:
