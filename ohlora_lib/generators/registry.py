@@ -25,6 +25,7 @@ FAMILIES = {
             f"{ROOM}.stylegan1.discriminator.StyleGANDiscriminator",
         ),
     ),
+    "dcgan": Family(generator=("dcgan_generator", f"{ROOM}.dcgan.generator.DCGANGenerator")),
 }
 
 

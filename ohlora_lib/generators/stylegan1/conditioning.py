@@ -4,13 +4,12 @@ import copy
 
 import torch
 
-from ohlora_lib.generators.base import Labelling
+from ohlora_lib.generators.base import Generator, Labelling
 from ohlora_lib.generators.stylegan1.discriminator import StyleGANDiscriminator
-from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
 
 
 @torch.no_grad()
-def conditional_generator(base: StyleGANGenerator, labelling: Labelling) -> StyleGANGenerator:
+def conditional_generator(base: Generator, labelling: Labelling) -> Generator:
     """Build the generator a fine-tune starts from; new weights come from torch's global seed.
 
     The label goes behind z, so only the first mapping layer changes its width. Its columns for z
@@ -19,7 +18,7 @@ def conditional_generator(base: StyleGANGenerator, labelling: Labelling) -> Styl
     its product with the columns behind it. A restart keeps an embedding of the same size.
 
     Args:
-        base: with or without a label.
+        base: of a family with StyleGAN's mapping network; with or without a label.
         labelling: see `Labelling`.
 
     Returns:
@@ -29,7 +28,7 @@ def conditional_generator(base: StyleGANGenerator, labelling: Labelling) -> Styl
         "label_dim": len(labelling.labels),
         "label_embed_dim": labelling.embedding,
     }
-    generator = StyleGANGenerator(**config)
+    generator = type(base)(**config)
     kept = base.state_dict()
     first = kept.pop("mapping.dense0.weight")
     embedding = kept.pop("mapping.label_weight", None)

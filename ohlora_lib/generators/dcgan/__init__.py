@@ -1,0 +1,1 @@
+"""A deep convolutional GAN (Radford et al. 2016, arXiv:1511.06434) made style-based."""
