@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from benchmarks.common import WEIGHTS, Row, best_of
+from ohlora_lib.attributes import ATTRIBUTES
 from ohlora_lib.generators.stylegan1.conditioning import conditional_generator
 from ohlora_lib.methods.directions.options import TrainingOptions
 from ohlora_lib.methods.directions.stored import Directions
@@ -193,5 +194,6 @@ def _given(options: FinetuneOptions, device: str) -> Given:
         property_cnn=PropertyCNN(side).eval().to(device),
         discriminator=load_network(WEIGHTS / "discriminator.safetensors"),
         attribute_cnns=[AttributeCNN(name, side).to(device) for name in options.attributes],
+        wanted={name: ATTRIBUTES[name].wanted for name in options.attributes},
         device=device,
     )

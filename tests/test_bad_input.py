@@ -342,7 +342,7 @@ PICTURES = {
 }  # fmt: skip
 GENERATORS = {
     "tiny": ("models/tiny.safetensors", "draws 32 pixels a side where the domain has 64"),
-    "swapped": ("resources/embedded/discriminator.safetensors", "holds a stylegan_discriminator network where a stylegan_generator"),
+    "swapped": ("resources/embedded/discriminator.safetensors", "holds a stylegan_discriminator network where a generator"),
 }  # fmt: skip
 IMPORTS = {  # what `import_weights` makes: see WEIGHTS
     "genforce_celeba256/generator": "truncated",

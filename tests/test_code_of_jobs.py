@@ -10,6 +10,7 @@ from project import RESULTS, said, snakemake
 from ohlora_lib.generators.registry import family_modules
 from ohlora_lib.networks.segmenters import SEGMENTERS
 from ohlora_lib.runtime.digest import START, import_closure, script_closure
+from ohlora_lib.scores import PAIRS
 from ohlora_lib.store.results import Results
 
 pytestmark = pytest.mark.slow
@@ -37,11 +38,17 @@ METHODS = {
 }
 # One output of every kind of job that loads something by name, or runs much -> script, its modules.
 JOBS = {
-    RUN("raw_scores", population="original", algorithm="v2", property="eyes"): (
-        "score_property", ["scores.eyes"],
-    ),
+    **{
+        RUN("raw_scores", population="original", algorithm=algorithm, property=name): (
+            "score_property", [f"scores.{name}"],
+        )
+        for algorithm, name in PAIRS
+    },
     RUN("segment_shard", population="original", shard="00000"): ("segment_images", []),
-    RUN("generator", version="v3"): ("finetune", ["methods.finetune.autoencoder"]),
+    **{
+        RUN("generator", version=version): ("finetune", [f"methods.finetune.{objective}"])
+        for version, objective in {"v1": "adversarial", "v3": "autoencoder"}.items()
+    },
     RUN("directions", directions="linear"): (
         "fit_directions", ["methods.directions.ways.linear"],
     ),

@@ -138,7 +138,8 @@ def test_families_name_modules_that_are_there():
 def test_nobody_outside_the_generators_names_a_family():
     """But for what trains the drawn domain's StyleGAN, and the layouts of published weights."""
     found = subprocess.run(
-        ["grep", "-rlE", "StyleGAN(Generator|Discriminator)|stylegan1", "ohlora_lib", "rules"],
+        ["grep", "-rlE", "--exclude-dir=__pycache__", "StyleGAN(Generator|Discriminator)|stylegan1",
+         "ohlora_lib", "rules"],
         cwd=ROOT, capture_output=True, text=True,
     ).stdout.split()  # fmt: skip
     rooms = ("ohlora_lib/generators/", "ohlora_lib/pretraining/")

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from project import ROOT, merged
 
 from ohlora_lib.configuration import validate_config
-from ohlora_lib.methods.finetune.method import concept_finetunes
 from ohlora_lib.methods.registry import configured_methods
 from ohlora_lib.populations import recipes
 from ohlora_lib.reporting.targets import run_targets
@@ -111,9 +110,7 @@ def test_the_scores_of_networks_are_in_one_unit():
 
 def targets(**overlay) -> list[str]:
     chosen = config(**overlay)
-    methods = configured_methods(chosen, RESULTS)
-    finetunes = {each.name: each for each in methods.values() if each.family == "finetune"}
-    return run_targets(chosen, RESULTS, methods, concept_finetunes(finetunes))
+    return run_targets(chosen, RESULTS, configured_methods(chosen, RESULTS))
 
 
 def test_a_run_makes_scores_leaderboard_and_model_once_each():

@@ -115,11 +115,11 @@ def test_a_file_without_an_address_names_the_person_s_steps():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"bytes": "many"}, "'many' is not of type"),
-        ({"sha256": "123"}, "'123' does not match"),
-        ({"url": "ftp://x"}, "does not match"),
-        ({"makes": {"a": {"layout": "x", "kye": "y"}}}, "'kye' was unexpected"),
-        ({"makes": {}}, "{} should be non-empty"),
+        ({"bytes": "many"}, "'many': Input should be a valid integer"),
+        ({"sha256": "123"}, "'123': String should match"),
+        ({"url": "ftp://x"}, "'ftp://x': String should match"),
+        ({"makes": {"a": {"layout": "x", "kye": "y"}}}, "makes.a.kye: no entry has this key"),
+        ({"makes": {}}, "{}: Dictionary should have at least 1 item"),
     ],
 )
 def test_a_mistake_in_the_registry_is_one_sentence(tmp_path, change, words):

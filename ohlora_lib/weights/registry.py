@@ -85,7 +85,10 @@ def load_registry(path: str | Path = REGISTRY) -> dict[str, Entry]:
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         place = ".".join(map(str, problem["loc"])) or "the top"
-        raise InputError(f"{path}, {place}: {problem['msg']}; correct the entry") from None
+        reason = f"{repr(problem['input'])[:60]}: {problem['msg']}"
+        if problem["type"] == "extra_forbidden":
+            reason = "no entry has this key"
+        raise InputError(f"{path}, {place}: {reason}; correct the entry") from None
     entries = {name: _entry(name, item) for name, item in document.items()}
     for entry in entries.values():
         names = [part.name for file in entry.files for part in file.parts]
