@@ -5,7 +5,7 @@
 rule train_property_cnn:
     input:
         images=results.shards(config["property_cnn"]["population"], "image_shard", config["shards"]),
-        scores=results("scores", population=config["property_cnn"]["population"], algorithm="v2"),
+        scores=recipes.taught_scores(config, results, "property_cnn"),
         statistics=recipes.score_statistics(config, results),
     output:
         weights=results("property_cnn"),
@@ -38,7 +38,7 @@ rule score_property_cnn:
     input:
         images=results.shards(config["property_cnn"]["population"], "image_shard", config["shards"]),
         kept=results("filtered", population=config["property_cnn"]["population"]),
-        scores=results("scores", population=config["property_cnn"]["population"], algorithm="v2"),
+        scores=recipes.taught_scores(config, results, "property_cnn"),
         weights=results("property_cnn"),
         log=results("property_cnn_log"),
         validation=results("property_cnn_validation"),
@@ -66,7 +66,7 @@ rule score_property_cnn:
 
 rule plot_property_cnn:
     input:
-        scores=results("scores", population=config["property_cnn"]["population"], algorithm="v2"),
+        scores=recipes.taught_scores(config, results, "property_cnn"),
         found=results("property_cnn_scores"),
         validation=results("property_cnn_validation"),
         log=results("property_cnn_log"),
@@ -101,7 +101,7 @@ use rule train_property_cnn as train_hairstyle_cnn with:
         segments=results.shards(
             config["hairstyle_cnn"]["population"], "segment_shard", config["shards"]
         ),
-        scores=results("scores", population=config["hairstyle_cnn"]["population"], algorithm="v2"),
+        scores=recipes.taught_scores(config, results, "hairstyle_cnn"),
     output:
         weights=results("hairstyle_cnn"),
         log=results("hairstyle_cnn_log"),
@@ -130,7 +130,7 @@ use rule score_property_cnn as score_hairstyle_cnn with:
             config["hairstyle_cnn"]["population"], "image_shard", config["shards"]
         ),
         kept=results("filtered", population=config["hairstyle_cnn"]["population"]),
-        scores=results("scores", population=config["hairstyle_cnn"]["population"], algorithm="v2"),
+        scores=recipes.taught_scores(config, results, "hairstyle_cnn"),
         weights=results("hairstyle_cnn"),
         log=results("hairstyle_cnn_log"),
         validation=results("hairstyle_cnn_validation"),

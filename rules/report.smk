@@ -1,6 +1,8 @@
 # Report: figures for the eye, and key figures beside the published ones.
 from ohlora_lib.reporting.targets import last_tables, run_targets, shown
 
+ALL_SCORES = [results("scores", algorithm=each) for each in recipes.score_algorithms(config)]
+
 
 rule plot_summary:
     input:
@@ -11,8 +13,7 @@ rule plot_summary:
             results("classifier_metrics", population="{{population}}"),
             attribute=lookup(dpath="populations/{population}/attributes", within=config),
         ),
-        scores_v1=results("scores", algorithm="v1"),
-        scores_v2=results("scores", algorithm="v2"),
+        scores=ALL_SCORES,
     output:
         picture=report(
             results("population_figure", figure="summary.png"),
@@ -41,6 +42,7 @@ rule plot_summary:
         runtime="10m",
     params:
         attributes=lookup(dpath="populations/{population}/attributes", within=config),
+        algorithms=recipes.score_algorithms(config),
     script:
         "../workflow_scripts/plot_summary.py"
 
@@ -211,15 +213,14 @@ rule plot_strips:
 
 rule plot_scores:
     input:
-        v1=results("scores", algorithm="v1"),
-        v2=results("scores", algorithm="v2"),
+        scores=ALL_SCORES,
     output:
         histograms=report(
             results("population_figure", figure="histograms.png"),
             caption="captions/histograms.rst",
             category="5 Property scores",
             subcategory="{population}",
-            labels={"figure": "histograms", "algorithm": "v1 and v2"},
+            labels={"figure": "histograms", "algorithm": "all"},
         ),
         agreement=report(
             results("population_figure", figure="agreement.png"),
@@ -238,6 +239,8 @@ rule plot_scores:
     resources:
         mem_mb=1000,
         runtime="10m",
+    params:
+        algorithms=recipes.score_algorithms(config),
     script:
         "../workflow_scripts/plot_scores.py"
 

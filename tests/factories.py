@@ -9,9 +9,12 @@ import torch
 
 from ohlora_lib.generators.stylegan1.discriminator import StyleGANDiscriminator
 from ohlora_lib.generators.stylegan1.generator import StyleGANGenerator
+from ohlora_lib.scores import PAIRS
 from ohlora_lib.store.layout import MAP_SIDE
 from ohlora_lib.store.shards import SegmentRows, iter_segments, segment_shard
 
+MAPPED = ("v1", "v2")  # score algorithms that need no landmarks: those of the drawn domain
+MAP_PAIRS = tuple(pair for pair in PAIRS if pair[0] in MAPPED)
 CHANNELS = {"fmaps_base": 128, "fmaps_max": 16}
 
 
@@ -42,10 +45,11 @@ def write_segment_shard(
     class_maps: np.ndarray,
     cuts: np.ndarray,
     found: np.ndarray | None = None,
+    landmarks: np.ndarray | None = None,
 ) -> None:
     """Write a segment shard from arrays (see `SegmentShardWriter.append` for their shapes)."""
     with segment_shard(path) as writer:
-        writer.append(ids, class_maps, cuts, found)
+        writer.append(ids, class_maps, cuts, found, landmarks)
 
 
 def read_segment_shard(path: str | Path, ids: Collection[int] | None = None) -> SegmentRows:
@@ -60,5 +64,6 @@ def read_segment_shard(path: str | Path, ids: Collection[int] | None = None) -> 
     columns = {
         field.name: np.concatenate([getattr(part, field.name) for part in parts])
         for field in fields(SegmentRows)
+        if getattr(parts[0], field.name) is not None
     }
     return SegmentRows(**columns)

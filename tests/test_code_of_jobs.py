@@ -5,12 +5,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+from factories import MAP_PAIRS
 from project import RESULTS, said, snakemake
 
 from ohlora_lib.generators.registry import family_modules
 from ohlora_lib.networks.segmenters import SEGMENTERS
 from ohlora_lib.runtime.digest import START, import_closure, script_closure
-from ohlora_lib.scores import PAIRS
 from ohlora_lib.store.results import Results
 
 pytestmark = pytest.mark.slow
@@ -42,7 +42,7 @@ JOBS = {
         RUN("raw_scores", population="original", algorithm=algorithm, property=name): (
             "score_property", [f"scores.{name}"],
         )
-        for algorithm, name in PAIRS
+        for algorithm, name in MAP_PAIRS
     },
     RUN("segment_shard", population="original", shard="00000"): ("segment_images", []),
     **{

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from factories import read_segment_shard
+from factories import MAP_PAIRS, read_segment_shard
 from PIL import Image
 from torchvision.transforms import functional as TF
 
@@ -19,9 +19,10 @@ from ohlora_lib.networks.facexformer_segmenter import MEAN, STD, FaceXFormerSegm
 from ohlora_lib.networks.files import load_network, save_network
 from ohlora_lib.networks.segmentation import load_segmenter
 from ohlora_lib.populations.raw_scores import raw_scores
+from ohlora_lib.populations.score_function import ScoreFunction
 from ohlora_lib.populations.score_property import measure
 from ohlora_lib.populations.segment_images import segment
-from ohlora_lib.scores import PAIRS, eyes
+from ohlora_lib.scores import eyes
 from ohlora_lib.store.shards import write_image_shard
 from ohlora_lib.store.tables import read_table, write_table
 
@@ -236,7 +237,7 @@ def test_images_without_a_face_are_counted_and_have_no_scores(small, tmp_path, c
     assert "1 of 3 images without a face" in capsys.readouterr().out
     rows = read_segment_shard(segments)
     assert rows.found.tolist() == [True, False, True] and (rows.cuts[1] == [0, 0, 256, 256]).all()
-    for algorithm, name in PAIRS:
+    for algorithm, name in MAP_PAIRS:
         measure([segments], [shard], tmp_path / "score.parquet", algorithm, name, {}, batch_size=1)
         assert read_table(tmp_path / "score.parquet")["id"].tolist() == [4, 9]
 
@@ -245,11 +246,11 @@ def test_scores_see_the_face_cut(segmenter):
     images = square()
     seen = []
 
-    def brightness(maps, faces):
+    def brightness(maps, faces, landmarks):
         seen.append(faces)
         return faces.mean(axis=(1, 2, 3))
 
-    scores = raw_scores(images, segmenter, [eyes.v2, brightness])
+    scores = raw_scores(images, segmenter, [ScoreFunction(eyes, "v2"), brightness])
     assert np.isnan(scores).all(axis=1).tolist() == [False, True, False]
     face = Image.fromarray(images[0]).crop(tuple(segmenter.locate(images)[0][0].astype(int)))
     expected = face.resize((224, 224), Image.Resampling.BICUBIC)

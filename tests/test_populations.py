@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from factories import write_segment_shard
+from factories import MAP_PAIRS, write_segment_shard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -30,7 +30,6 @@ from ohlora_lib.populations.segment_images import segment
 from ohlora_lib.portraits.parameters import sample_parameters
 from ohlora_lib.portraits.renderer import render
 from ohlora_lib.reporting import published
-from ohlora_lib.scores import PAIRS
 from ohlora_lib.seeds import derive_seed
 from ohlora_lib.store.face_cuts import face_cut, whole_picture
 from ohlora_lib.store.layout import shard_bounds
@@ -786,7 +785,7 @@ def segmented(tmp_path_factory) -> dict:
     }
 
 
-@pytest.mark.parametrize(("algorithm", "name"), PAIRS)
+@pytest.mark.parametrize(("algorithm", "name"), MAP_PAIRS)
 def test_a_measured_score_is_that_of_the_algorithm(segmented, tmp_path, algorithm, name):
     arguments = (segmented["segments"], segmented["images"])
     for batch in (1, 3, 100):  # one by one: a batch may hold no face

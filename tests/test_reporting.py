@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from factories import write_segment_shard
+from factories import MAPPED, write_segment_shard
 
 from ohlora_lib.errors import InputError
 from ohlora_lib.populations.classifier_metrics import METRICS
@@ -67,7 +67,8 @@ def population(tmp_path_factory) -> Path:
     for index, part in enumerate(np.array_split(np.arange(len(kept)), 2)):
         path = folder / f"segments/shard-{index:05d}.parquet"
         write_segment_shard(path, kept[part], maps[part], cuts[part], found[part])
-    for algorithm, names in ALGORITHMS.items():
+    for algorithm in MAPPED:
+        names = ALGORITHMS[algorithm]
         scores = pd.DataFrame({"id": kept})
         for name in names:
             scores[f"{name}_score"] = rng.normal(size=len(kept)).round(4)
@@ -147,8 +148,7 @@ def summary_of(population: Path, folder: Path, name: str) -> None:
         population / "filter.json",
         shards(population, "segments"),
         {a: population / f"classifiers/{a}/metrics.json" for a in ("gender", "quality")},
-        population / "all_scores_v1.csv",
-        population / "all_scores_v2.csv",
+        {name: population / f"all_scores_{name}.csv" for name in MAPPED},
     )
 
 
@@ -215,7 +215,7 @@ def test_overlays_show_every_class_in_a_colour_of_its_own():
     assert (blend(np.full_like(colors, 255), colors) == (255 + colors.astype(int)) // 2).all()
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", MAPPED)
 def test_strips(population, tmp_path, algorithm):
     paths = shards(population, "images"), shards(population, "segments")
     scores = population / f"all_scores_{algorithm}.csv"
@@ -248,26 +248,26 @@ def test_levels_take_the_scores_near_a_quantile():
 
 
 def test_histograms_and_agreement(population, tmp_path):
-    tables = [population / f"all_scores_{algorithm}.csv" for algorithm in ALGORITHMS]
+    tables = {name: population / f"all_scores_{name}.csv" for name in MAPPED}
 
     def write(folder):
-        plot_histograms(folder / "h.png", *tables)
-        plot_agreement(folder / "a.png", *tables, "original")
+        plot_histograms(folder / "h.png", tables)
+        plot_agreement(folder / "a.png", *tables.values(), "original")
 
     for file in drawn(tmp_path, write):
         picture(file, least=(700, 1000))
 
 
 def test_histograms_and_agreement_of_odd_scores(population, tmp_path):
-    for algorithm in ALGORITHMS:
+    for algorithm in MAPPED:
         scores = read_table(population / f"all_scores_{algorithm}.csv")
         scores["eyes_score"] = 0.0
         scores["mouth_score"] = np.nan
         scores.loc[0, "pose_score"] = 40.0
         write_table(tmp_path / f"{algorithm}.csv", scores)
-    tables = tmp_path / "v1.csv", tmp_path / "v2.csv"
-    plot_histograms(tmp_path / "h.png", *tables)
-    plot_agreement(tmp_path / "a.png", *tables, "mine")
+    tables = {name: tmp_path / f"{name}.csv" for name in MAPPED}
+    plot_histograms(tmp_path / "h.png", tables)
+    plot_agreement(tmp_path / "a.png", *tables.values(), "mine")
     picture(tmp_path / "h.png")
     picture(tmp_path / "a.png")
 

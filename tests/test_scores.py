@@ -9,12 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from factories import MAP_PAIRS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks import score_reference
 from ohlora_lib.errors import InputError
-from ohlora_lib.scores import PAIRS, PROPERTIES
+from ohlora_lib.populations.score_function import ScoreFunction
+from ohlora_lib.scores import PROPERTIES, background_mean, eyes, mouth, pose
+from ohlora_lib.scores.landmarks import EYES, FACE_SIDES, INNER_LIPS, MOUTH_CORNERS, POINTS
 from ohlora_lib.scores.normalize import count_missing, normalize, statistics
 
 FIXTURES = Path(__file__).parent / "fixtures" / "scores"
@@ -31,7 +34,7 @@ def score(algorithm, name, maps, images):
 
 
 def every_score(maps, images):
-    return {pair: score(*pair, maps, images) for pair in PAIRS}
+    return {pair: score(*pair, maps, images) for pair in MAP_PAIRS}
 
 
 def column(algorithm, name):
@@ -83,7 +86,7 @@ def face(opening=12, dy=0, dx=0, tilt=0):
 # --- parity with the published code ---------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("algorithm", "name"), PAIRS)
+@pytest.mark.parametrize(("algorithm", "name"), MAP_PAIRS)
 def test_equals_published_scores_in_every_case(cases, algorithm, name):
     key = column(algorithm, name)
     rows = read("expected.csv")
@@ -94,7 +97,7 @@ def test_equals_published_scores_in_every_case(cases, algorithm, name):
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)  # NaN equals NaN
 
 
-@pytest.mark.parametrize(("algorithm", "name"), PAIRS)
+@pytest.mark.parametrize(("algorithm", "name"), MAP_PAIRS)
 def test_equals_published_normalized_scores(cases, algorithm, name):
     rows = {row["case"]: row for row in read("expected_normalized.csv")}
     chosen = np.array([row["case"] in rows for row in read("expected.csv")])
@@ -107,7 +110,7 @@ def test_equals_published_normalized_scores(cases, algorithm, name):
 @given(seeds)
 def test_equals_plain_loops_over_pixels(seed):
     maps, images = blocky(seed, n=1)
-    for algorithm, name in PAIRS:
+    for algorithm, name in MAP_PAIRS:
         if (algorithm, name) != ("v2", "eyes"):  # below, on smaller eyes: all pairs take long
             expected = score_reference.SCORES[algorithm][name](maps[0].tolist(), images[0].tolist())
             found = score(algorithm, name, maps, images)
@@ -156,7 +159,7 @@ def test_of_equally_distant_pairs_the_first_in_row_major_order_counts(points, ex
 def test_batch_is_the_images_one_by_one_in_any_order(seed, order):
     maps, images = blocky(seed, n=4)
     together = every_score(maps[order], images[order])
-    for pair in PAIRS:
+    for pair in MAP_PAIRS:
         single = [score(*pair, maps[i : i + 1], images[i : i + 1])[0] for i in order]
         np.testing.assert_array_equal(together[pair], single, err_msg=str(pair))
 
@@ -204,7 +207,7 @@ def test_opening_raises_eyes_and_mouth(opening, more):
 @given(st.integers(-10, 10), st.integers(-10, 10), st.integers(-9, 9))
 def test_moving_the_face_changes_no_shape_score(dy, dx, tilt):
     maps = np.stack((face(tilt=tilt), face(dy=dy, dx=dx, tilt=tilt)))
-    for pair in PAIRS:
+    for pair in MAP_PAIRS:
         if pair[1] in {"eyes", "mouth", "pose"}:
             here, there = score(*pair, maps, None)
             assert there == pytest.approx(here, abs=1e-12)
@@ -255,7 +258,7 @@ def test_left_block_of_hairstyle_wraps_round_as_published():
     assert score("v2", "hairstyle", maps, images).tolist() == [0.45, 0.0]
 
 
-@pytest.mark.parametrize(("algorithm", "name"), PAIRS)
+@pytest.mark.parametrize(("algorithm", "name"), MAP_PAIRS)
 def test_takes_no_images_at_all_and_leaves_its_input_alone(algorithm, name, cases):
     empty = np.zeros((0, 224, 224), np.uint8), np.zeros((0, 224, 224, 3), np.uint8)
     assert score(algorithm, name, *empty).shape == (0,)
@@ -264,7 +267,7 @@ def test_takes_no_images_at_all_and_leaves_its_input_alone(algorithm, name, case
     score(algorithm, name, maps, images)
 
 
-@pytest.mark.parametrize(("algorithm", "name"), PAIRS)
+@pytest.mark.parametrize(("algorithm", "name"), MAP_PAIRS)
 def test_refuses_arrays_of_another_shape_or_type(algorithm, name):
     images = np.zeros((1, 224, 224, 3), np.uint8)
     with pytest.raises(ValueError, match="class_maps must be uint8"):
@@ -321,3 +324,63 @@ def test_normalized_scores_have_mean_0_and_deviation_1(values):
     assert abs(z.mean()) < 1e-4
     assert z.std(ddof=1) == pytest.approx(1, abs=2e-4)
     assert not np.signbit(z[z == 0]).any()
+
+
+# ---- algorithm v3: landmarks
+
+
+def turned(angle: float, eyes: float = 0.3, mouth: float = 0.2, scale: float = 0.1) -> np.ndarray:
+    """Landmarks [478, 3] of a flat face whose openings are known, turned about the upright axis."""
+    points = np.zeros((POINTS, 3))
+    for centre, (corner_1, upper_1, upper_2, corner_2, lower_2, lower_1) in zip(
+        (-1, 1), EYES, strict=True
+    ):
+        points[[corner_1, corner_2], 0] = centre - 0.5, centre + 0.5
+        for upper, lower, x in ((upper_1, lower_1, -0.2), (upper_2, lower_2, 0.2)):
+            points[[upper, lower], 0] = centre + x
+            points[[upper, lower], 1] = -eyes / 2, eyes / 2
+    points[list(MOUTH_CORNERS)] = [-0.6, 2, 0], [0.6, 2, 0]
+    points[list(INNER_LIPS), 1] = 2 - mouth * 0.6, 2 + mouth * 0.6
+    points[list(FACE_SIDES), 0] = -1.5, 1.5
+    x, y, z = points.T
+    spun = np.stack([x * np.cos(angle) - z * np.sin(angle), y, x * np.sin(angle)], axis=1)
+    return 0.5 + scale * spun
+
+
+@few
+@given(st.floats(-1.4, 1.4), st.floats(0, 1), st.floats(0, 1), st.floats(0.01, 1))
+def test_openings_on_landmarks_depend_neither_on_turn_nor_on_size(angle, eye, lips, scale):
+    landmarks = turned(angle, eye, lips, scale)[None]
+    assert eyes.v3(landmarks) == pytest.approx([eye], abs=1e-9)
+    assert mouth.v3(landmarks) == pytest.approx([lips], abs=1e-9)
+    assert pose.v3(landmarks) == pytest.approx([angle], abs=1e-9)
+
+
+def test_the_mean_of_two_eyes_counts():
+    landmarks = turned(0.0, eyes=0.4)
+    landmarks[[160, 158, 144, 153], 1] = landmarks[33, 1]  # the eye at the left is shut
+    assert eyes.v3(landmarks[None]) == pytest.approx([0.2])
+
+
+def test_missing_landmarks_have_no_score_and_others_are_as_they_were():
+    landmarks = np.stack([turned(0.3), np.full((POINTS, 3), np.nan), np.zeros((POINTS, 3))])
+    for score_on_landmarks in (eyes.v3, mouth.v3, pose.v3):
+        found = score_on_landmarks(landmarks.astype(np.float16))
+        assert found.dtype == np.float64 and np.isnan(found[1])
+        assert found[0] == pytest.approx(score_on_landmarks(landmarks[:1])[0], rel=0.02)
+    assert np.isnan(eyes.v3(landmarks)[2])  # an eye without a width
+    with pytest.raises(ValueError, match="478"):
+        eyes.v3(landmarks[:, :468])
+
+
+def test_a_score_function_calls_each_algorithm_with_what_it_measures():
+    maps = np.zeros((1, 224, 224), np.uint8)
+    pictures = np.zeros((1, 224, 224, 3), np.uint8)
+    found = ScoreFunction(mouth, "v3")(maps, pictures, turned(0, mouth=0.5)[None])
+    assert found == pytest.approx([0.5])
+    assert ScoreFunction(mouth, "v2")(maps, pictures) == [0]
+    for name in ("v2", "v3"):
+        found = ScoreFunction(background_mean, name, {"empty": 7.0})(maps + 1, pictures)
+        assert found == [7.0]
+    with pytest.raises(ValueError, match="needs landmarks"):
+        ScoreFunction(eyes, "v3")(maps, pictures)

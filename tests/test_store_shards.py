@@ -144,6 +144,22 @@ def test_segments_round_trip_in_step_with_images(tmp_path):
     assert read_segment_shard(tmp_path / "s.parquet", ids=[8]).ids.tolist() == [8]
 
 
+def test_landmarks_round_trip_beside_shards_of_which_nothing_was_kept(tmp_path):
+    data = segments([3, 4, 8])
+    points = np.random.default_rng(0).random((3, 478, 3)).astype(np.float16)
+    points[1] = np.nan  # no face
+    paths = [tmp_path / "empty.parquet", tmp_path / "full.parquet"]
+    with segment_shard(paths[0]):
+        pass
+    write_segment_shard(paths[1], **data, landmarks=points)
+    (whole,) = iter_segments(paths, batch=9)
+    assert whole.landmarks.dtype == np.float16
+    np.testing.assert_array_equal(whole.landmarks, points)
+    write_segment_shard(paths[0], **segments([1]))
+    with pytest.raises(InputError, match="empty.parquet has no column landmarks"):
+        list(iter_segments(paths))
+
+
 def test_found_defaults_to_true(tmp_path):
     data = segments([1, 2])
     del data["found"]

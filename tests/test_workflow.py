@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from factories import MAP_PAIRS, MAPPED
 from project import RESULTS, UNNEEDED, copy_project, edit, merged, said, snakemake
 from test_distributed import largest_difference
 
@@ -20,7 +21,7 @@ from ohlora_lib.methods.directions.stored import load_directions
 from ohlora_lib.methods.models import open_model
 from ohlora_lib.networks.files import load_network
 from ohlora_lib.runtime.provenance import environment
-from ohlora_lib.scores import ALGORITHMS, CONTROLLED, PAIRS, PROPERTIES
+from ohlora_lib.scores import ALGORITHMS, CONTROLLED, PROPERTIES
 from ohlora_lib.store.checkpoints import read_checkpoint
 from ohlora_lib.store.gallery import read_gallery
 from ohlora_lib.store.shards import iter_images, iter_segments
@@ -182,7 +183,7 @@ def test_classifiers(finished, attribute):
     assert metrics["published"]["auroc"] > 0.9
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", MAPPED)
 def test_scores(finished, algorithm):
     folder = finished / POPULATION
     table = read_table(folder / f"all_scores_{algorithm}.csv")
@@ -289,7 +290,7 @@ def test_nothing_unfinished_is_left(finished):
 )
 def test_editing_a_score_reruns_that_property_and_what_depends_on_it(project, module, properties):
     edit(project / f"ohlora_lib/scores/{module}.py", more_code)
-    expected = scored(*(pair for pair in PAIRS if pair[1] in properties))
+    expected = scored(*(pair for pair in MAP_PAIRS if pair[1] in properties))
     if module == "hairstyle":
         assert ("normalise_scores", "v1") not in expected
     assert planned(project) == expected

@@ -7,10 +7,11 @@ start_job(snakemake.log[0], snakemake.threads)
 from ohlora_lib.reporting.algorithm_agreement import plot_agreement
 from ohlora_lib.reporting.histograms import plot_histograms
 
-plot_histograms(snakemake.output.histograms, snakemake.input.v1, snakemake.input.v2)
+scores = dict(zip(snakemake.params.algorithms, snakemake.input.scores, strict=True))
+plot_histograms(snakemake.output.histograms, scores)
 plot_agreement(
     snakemake.output.agreement,
-    snakemake.input.v1,
-    snakemake.input.v2,
+    scores["v1"],
+    scores["v2"],
     population=snakemake.wildcards.population,
 )

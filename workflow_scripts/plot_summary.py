@@ -15,6 +15,5 @@ write_summary(
     filter_json=snakemake.input.filter,
     segments=snakemake.input.segments,
     metrics=dict(zip(snakemake.params.attributes, snakemake.input.metrics, strict=True)),
-    scores_v1=snakemake.input.scores_v1,
-    scores_v2=snakemake.input.scores_v2,
+    scores=dict(zip(snakemake.params.algorithms, snakemake.input.scores, strict=True)),
 )

@@ -132,8 +132,16 @@ class AlgorithmV2(Section):
     hairstyle: Hairstyle = section(Hairstyle)
 
 
+class AlgorithmV3(AlgorithmV2):
+    """Algorithm v3, which measures eyes, mouth and pose on landmarks."""
+
+    eyes: NoParameters = section(NoParameters)
+    pose: NoParameters = section(NoParameters)
+
+
 class Scores(Section):
     """Parameters of the property scores."""
 
     v1: AlgorithmV1 = section(AlgorithmV1, "algorithm v1")
     v2: AlgorithmV2 = section(AlgorithmV2, "algorithm v2")
+    v3: AlgorithmV3 = section(AlgorithmV3, "algorithm v3")

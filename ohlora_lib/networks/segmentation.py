@@ -19,11 +19,14 @@ class Segmentation:
         class_maps: uint8 [N, 224, 224], the 11 classes 0..10, in the coordinates of the cut.
         cuts: float32 [N, 4], the face cut x0, y0, x1, y1 in px of the picture.
         found: bool [N], whether there is a face; without one the class map is all background.
+        landmarks: float16 [N, 478, 3] of the face mesh, x and y as fractions of the picture, z in
+            the unit of x, NaN without a face; None where the segmenter has none.
     """
 
     class_maps: np.ndarray
     cuts: np.ndarray
     found: np.ndarray
+    landmarks: np.ndarray | None = None
 
 
 class Segmenter(Protocol):

@@ -11,10 +11,12 @@ class SegmenterEntry:
     Attributes:
         module: with a function `load(weights, …, batch_size, device)`, see `segmentation`.
         needs: the keys of domain.segmenter that name its checkpoints.
+        landmarks: whether it finds landmarks, which algorithm v3 measures.
     """
 
     module: str
     needs: tuple[str, ...] = ("weights",)
+    landmarks: bool = False
 
 
 SEGMENTERS = {

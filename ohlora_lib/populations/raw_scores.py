@@ -1,25 +1,26 @@
 """Raw scores of pictures at hand: segment, cut the face out, measure; nothing touches the disk."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from ohlora_lib.networks.segmentation import Segmenter
+from ohlora_lib.populations.score_function import ScoreFunction
 from ohlora_lib.store.face_cuts import face_cut
-
-# of class maps [N, 224, 224] and face cuts [N, 224, 224, 3], to float64 [N]
-Score = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def raw_scores(
-    images: np.ndarray, segmenter: Segmenter, scores: Sequence[Score], batch_size: int = 128
+    images: np.ndarray,
+    segmenter: Segmenter,
+    scores: Sequence[ScoreFunction],
+    batch_size: int = 128,
 ) -> np.ndarray:
-    """Measure pictures as a population is measured by algorithm v2.
+    """Measure pictures as a population is measured by algorithms v2 and v3.
 
     Args:
         images: uint8 RGB [N, H, W, 3].
         segmenter: finds the faces.
-        scores: `v2` of score modules.
+        scores: what is measured.
         batch_size: pictures segmented and measured at once.
 
     Returns:
@@ -32,6 +33,7 @@ def raw_scores(
         found = segments.found
         cut = face_cut(batch[found], segments.cuts[found])
         maps = segments.class_maps[found]
-        measured = [score(maps, cut) for score in scores]
+        landmarks = None if segments.landmarks is None else segments.landmarks[found]
+        measured = [score(maps, cut, landmarks) for score in scores]
         values[start : start + len(batch)][found] = np.stack(measured, axis=1)
     return values

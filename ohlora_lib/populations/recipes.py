@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ohlora_lib.networks.segmenters import SEGMENTERS
+from ohlora_lib.scores import ALGORITHMS, ON_LANDMARKS
 from ohlora_lib.store.results import Results
 
 Config = dict[str, Any]
@@ -180,10 +182,28 @@ def filtering(config: Config, population: str) -> dict[str, Any]:
 # ---- scores and the networks that learn them
 
 
+def score_algorithms(config: Config) -> list[str]:
+    """Return the score algorithms of a run: those that its segmenter can feed."""
+    landmarks = SEGMENTERS[config["domain"]["segmenter"]["kind"]].landmarks
+    measured = {algorithm for algorithm, _ in ON_LANDMARKS}
+    return [name for name in ALGORITHMS if landmarks or name not in measured]
+
+
+def score_algorithm(config: Config) -> str:
+    """Return the algorithm that networks learn and judges measure: the last that there is."""
+    return score_algorithms(config)[-1]
+
+
+def taught_scores(config: Config, results: Results, network: str) -> str:
+    """Return the table that `property_cnn` or `hairstyle_cnn` learns from."""
+    population = config[network]["population"]
+    return results("scores", population=population, algorithm=score_algorithm(config))
+
+
 def score_statistics(config: Config, results: Results) -> str:
     """Return the file whose means and deviations define a score unit, for networks and judges."""
     population = config["property_cnn"]["population"]
-    return results("score_statistics", population=population, algorithm="v2")
+    return results("score_statistics", population=population, algorithm=score_algorithm(config))
 
 
 def learnt_scores(config: Config, results: Results, population: str) -> str:

@@ -50,7 +50,9 @@ def segment(
             with segment_shard(path) as shard:
                 for rows in iter_images([source], ids, batch_size):
                     found = segmenter.segment(rows.images)
-                    shard.append(rows.ids, found.class_maps, found.cuts, found.found)
+                    shard.append(
+                        rows.ids, found.class_maps, found.cuts, found.found, found.landmarks
+                    )
                     faceless += int((~found.found).sum())
                     progress.update(len(rows))
     print(f"{faceless} of {count} images without a face")

@@ -19,6 +19,7 @@ from ohlora_lib.networks.annotator import ATTRIBUTES, Annotator
 from ohlora_lib.networks.files import load_generator, load_network
 from ohlora_lib.networks.parser_segmenter import ParserSegmenter
 from ohlora_lib.populations.raw_scores import raw_scores
+from ohlora_lib.populations.score_function import ScoreFunction
 from ohlora_lib.portraits.parameters import sample_parameters
 from ohlora_lib.portraits.renderer import render
 from ohlora_lib.scores import (
@@ -181,7 +182,7 @@ def _renders(count: int, side: int, seed: int, part: int) -> np.ndarray:
 
 def _features(images: np.ndarray, segmenter: ParserSegmenter) -> np.ndarray:
     """The eight v2 scores of every picture, float64 [N, 8], NaN where there is none."""
-    functions = [score.v2 for score in SCORES]
+    functions = [ScoreFunction(score, "v2") for score in SCORES]
     parts = [
         raw_scores(images[start : start + CHUNK], segmenter, functions)
         for start in tqdm(range(0, len(images), CHUNK), desc="scores", mininterval=5)

@@ -39,9 +39,12 @@ def fetch_segments(paths: Sequence[str | Path], ids: np.ndarray) -> SegmentRows:
     found = {}
     for rows in iter_segments(paths, ids=np.unique(ids)):
         for index, number in enumerate(rows.ids.tolist()):
-            found[number] = (rows.class_maps[index], rows.cuts[index], rows.found[index])
-    maps, cuts, flags = zip(*(found[int(number)] for number in ids), strict=True)
-    return SegmentRows(np.asarray(ids, np.int64), np.stack(maps), np.stack(cuts), np.array(flags))
+            points = None if rows.landmarks is None else rows.landmarks[index]
+            found[number] = (rows.class_maps[index], rows.cuts[index], rows.found[index], points)
+    maps, cuts, flags, points = zip(*(found[int(number)] for number in ids), strict=True)
+    landmarks = None if points[0] is None else np.stack(points)
+    numbers = np.asarray(ids, np.int64)
+    return SegmentRows(numbers, np.stack(maps), np.stack(cuts), np.array(flags), landmarks)
 
 
 def ids_with_face(segments: Sequence[str | Path]) -> np.ndarray:

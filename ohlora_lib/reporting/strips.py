@@ -59,12 +59,12 @@ def plot_strips(
         images: all image shards.
         segments: all segment shards.
         scores: the normalised scores of this algorithm.
-        algorithm: "v1" or "v2"; pictures are those that its colours are read from.
+        algorithm: one of `scores.ALGORITHMS`; pictures are those that its colours are read from.
         seed: decides between images with equal scores.
     """
     names = ALGORITHMS[algorithm]
     table = read_table(scores, ["id", *(f"{name}_score" for name in names)])
-    picture = "face cut" if algorithm == "v2" else "whole picture"
+    picture = "whole picture" if algorithm == "v1" else "face cut"
     note = (
         "Eight images near the 2 %, the 50 % and the 98 % quantile of each normalised score.\n"
         f"Under each picture: its score in standard deviations. Shown is the {picture},"

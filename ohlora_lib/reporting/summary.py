@@ -1,6 +1,6 @@
 """Key figures of a population beside the published ones, as a table and as a picture of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import pandas as pd
 
 from ohlora_lib import attributes
 from ohlora_lib.reporting import published
-from ohlora_lib.reporting.correlation import correlations
+from ohlora_lib.reporting.correlation import correlations, pearson
 from ohlora_lib.reporting.population_images import ids_with_face
 from ohlora_lib.reporting.theme import (
     BLUE,
@@ -22,7 +22,7 @@ from ohlora_lib.reporting.theme import (
     saved_figure,
 )
 from ohlora_lib.reporting.wording import condition
-from ohlora_lib.scores import ALGORITHMS
+from ohlora_lib.scores import ALGORITHMS, CONTROLLED
 from ohlora_lib.store.tables import read_json, read_table, write_json, write_table
 
 
@@ -118,8 +118,12 @@ def key_figures(
     theirs = published.CORRELATION.get(population, {})
     for name, r in correlations(scores["v1"], scores["v2"]).items():
         figures.append(Figure("correlation of v1 and v2", name, "value", r, theirs.get(name)))
-    for algorithm, names in ALGORITHMS.items():
-        columns = [f"{name}_score" for name in names]
+    if "v3" in scores:  # of the other properties they are the same
+        for name in CONTROLLED:
+            r = pearson(*(scores[each][f"{name}_score"].to_numpy(float) for each in ("v2", "v3")))
+            figures.append(Figure("correlation of v2 and v3", name, "value", r))
+    for algorithm in scores:
+        columns = [f"{name}_score" for name in ALGORITHMS[algorithm]]
         missing = int(scores[algorithm][columns].isna().to_numpy().sum())
         reference_missing = 0 if population in published.KEPT else None
         figures.append(
@@ -137,8 +141,7 @@ def write_summary(
     filter_json: str | Path,
     segments: Sequence[str | Path],
     metrics: dict[str, str | Path],
-    scores_v1: str | Path,
-    scores_v2: str | Path,
+    scores: Mapping[str, str | Path],
 ) -> None:
     """Write the key figures as a picture, a CSV table and a JSON document.
 
@@ -151,8 +154,7 @@ def write_summary(
         filter_json: counts of the filter.
         segments: all segment shards.
         metrics: metrics.json by attribute.
-        scores_v1: normalised scores of algorithm v1.
-        scores_v2: normalised scores of algorithm v2.
+        scores: normalised scores by algorithm.
     """
     figures = key_figures(
         population,
@@ -160,7 +162,7 @@ def write_summary(
         read_json(filter_json),
         len(ids_with_face(segments)),
         {name: read_json(path) for name, path in metrics.items()},
-        {"v1": read_table(scores_v1), "v2": read_table(scores_v2)},
+        {algorithm: read_table(table) for algorithm, table in scores.items()},
     )
     rows = [asdict(figure) for figure in figures]
     write_table(csv, pd.DataFrame(rows))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ohlora_lib.methods.base import Method
-from ohlora_lib.scores import ALGORITHMS
+from ohlora_lib.populations.recipes import score_algorithms
 from ohlora_lib.store.results import Results
 
 # Figures of every population; those of an attribute or algorithm come on top.
@@ -23,7 +23,7 @@ def population_figures(config: dict[str, Any], results: Results, population: str
     attributes = config["populations"][population]["attributes"]
     figures = [
         *POPULATION_FIGURES,
-        *(f"strips-{algorithm}.jpg" for algorithm in ALGORITHMS),
+        *(f"strips-{algorithm}.jpg" for algorithm in score_algorithms(config)),
         *(f"roc-{attribute}.png" for attribute in attributes),
     ]
     return [results("population_figure", population=population, figure=each) for each in figures]
@@ -37,7 +37,7 @@ def population_tables(config: dict[str, Any], results: Results) -> list[str]:
         for file in (
             *(
                 results("scores", population=population, algorithm=algorithm)
-                for algorithm in ALGORITHMS
+                for algorithm in score_algorithms(config)
             ),
             *(
                 results("classifier_metrics", population=population, attribute=attribute)

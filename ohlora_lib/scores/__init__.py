@@ -6,14 +6,15 @@ module changes, so an import here would tie all properties together. Call a scor
     from ohlora_lib.scores import eyes
     raw = eyes.v2(class_maps, images)  # [N, 224, 224], [N, 224, 224, 3] -> float64 [N]
 
-Every property module offers `v1` and `v2` with this signature, `hairstyle` only `v2`. A raw score
-is NaN where the published code fails or returns no number; no input of the right shape raises or
-warns.
+Every property module offers `v1` and `v2` with this signature, `hairstyle` only `v2`. Algorithm v3
+measures the controlled properties on the landmarks of a face mesh, `eyes.v3(landmarks)`; of the
+others it is v2. A raw score is NaN where the published code fails or returns no number, or where
+landmarks are missing; no input of the right shape raises or warns.
 """
 
 # Canonical column order. Larger means: eyes more open, hair brighter, hair longer, mouth more
-# open, head turned (v1) or tilted (v2) to the right, background brighter, background more varied,
-# hair curlier.
+# open, head turned (v1, v3) or tilted (v2) to the right, background brighter, background more
+# varied, hair curlier.
 PROPERTIES = (
     "eyes",
     "hair_color",
@@ -29,7 +30,10 @@ PROPERTIES = (
 CONTROLLED = ("eyes", "mouth", "pose")
 
 # The properties of each algorithm, in canonical order: v1 has no hairstyle.
-ALGORITHMS = {"v1": PROPERTIES[:7], "v2": PROPERTIES}
+ALGORITHMS = {"v1": PROPERTIES[:7], "v2": PROPERTIES, "v3": PROPERTIES}
+
+# Every (algorithm, property) that is measured on landmarks [N, 478, 3] instead of class maps.
+ON_LANDMARKS = tuple(("v3", name) for name in CONTROLLED)
 
 # Every (algorithm, property) that exists, which is every function there is to call.
 PAIRS = tuple((algorithm, name) for algorithm, names in ALGORITHMS.items() for name in names)

@@ -35,3 +35,6 @@ def v1(
 
 
 v2 = v1
+
+
+v3 = v2  # nothing that landmarks could measure better

@@ -13,12 +13,16 @@ the same result.
 Ties: of several equally distant pairs the first in row-major order counts (smallest y, then x, of
 the upper pixel, then of the lower one), which is what comparing all pairs in that order with ">"
 finds. The published cases contain no tie in which this choice matters.
+v3: mean over the eyes of their aspect ratios in space, the two distances between the lids over
+twice that between the corners (Soukupova and Cech 2016, "Real-Time Eye Blink Detection using Facial
+Landmarks"); it does not shrink when the head turns.
 Known and kept: an eye that is taller than wide has its farthest pair upright, so its v2 value
 drops.
 """
 
 import numpy as np
 
+from ohlora_lib.scores.landmarks import EYES, check_landmarks, distance, ratio
 from ohlora_lib.scores.regions import (
     EYE_COLUMNS_LEFT,
     EYE_COLUMNS_RIGHT,
@@ -81,6 +85,26 @@ def v2(
     left = _opening(window(class_maps, EYE_LEFT, rows, left_columns))
     right = _opening(window(class_maps, EYE_RIGHT, rows, right_columns))
     return np.maximum(left, right)
+
+
+def v3(landmarks: np.ndarray) -> np.ndarray:
+    """Return the mean aspect ratio of the eyes.
+
+    Args:
+        landmarks: float [N, 478, 3], see `scores.landmarks`.
+
+    Returns:
+        float64 [N], 0 for closed eyes; NaN where landmarks are missing or an eye has no width.
+    """
+    found = check_landmarks(landmarks)
+    ratios = [
+        ratio(
+            distance(found, upper_1, lower_1) + distance(found, upper_2, lower_2),
+            2 * distance(found, corner_1, corner_2),
+        )
+        for corner_1, upper_1, upper_2, corner_2, lower_2, lower_1 in EYES
+    ]
+    return np.mean(ratios, axis=0)
 
 
 def _opening(mask: np.ndarray) -> np.ndarray:

@@ -43,3 +43,6 @@ def v2(
     """
     check_batch(class_maps, images)
     return mean(trim(histograms(images, class_maps == HAIR), trimmed), empty)
+
+
+v3 = v2  # nothing that landmarks could measure better

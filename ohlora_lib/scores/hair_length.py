@@ -57,3 +57,6 @@ def v2(
     halves = hair[:, -1].reshape(-1, 2, MAP_SIDE // 2).sum(axis=2)
     extra = np.maximum(halves - edge_pixels, 0).sum(axis=1) / 2
     return enough.sum(axis=1) + np.where(enough[:, -1], extra, 0.0)
+
+
+v3 = v2  # nothing that landmarks could measure better

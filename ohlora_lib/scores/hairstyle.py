@@ -83,3 +83,6 @@ def _block_sums(values: np.ndarray) -> np.ndarray:
     columns = pairs[:-2] + pairs[2:]  # of four rows
     pairs = columns[:, :-1] + columns[:, 1:]
     return pairs[:, :-2] + pairs[:, 2:]  # at most 16 * 765: no overflow
+
+
+v3 = v2  # nothing that landmarks could measure better

@@ -1,15 +1,18 @@
-"""Score `pose`: how the head is turned (v1) or tilted (v2), as published.
+"""Score `pose`: how the head is turned (v1, v3) or tilted (v2), v1 and v2 as published.
 
 v1: minus the Pearson correlation of x and y over the class-6 (nose) pixels; positive is turned
 right. NaN where it is undefined: fewer than two pixels, or all in one row or one column.
 v2: slope of the line through the eye centres, (y5 - y4) / (x5 - x4), from the centroids of class 4
 in columns 0-167 and class 5 in columns 56-223, both in rows 56-167; 0 if either eye is absent. NaN
 where the centroids have the same x (the published code divides by zero).
+v3: angle by which the head is turned, of the line between the two sides of the face: the head turns
+away from the side that is nearer the camera. The published document means this turn.
 Known and kept: v2 measures the tilt in the picture's plane and is blind to a turn of the head.
 """
 
 import numpy as np
 
+from ohlora_lib.scores.landmarks import FACE_SIDES, check_landmarks
 from ohlora_lib.scores.regions import (
     EYE_COLUMNS_LEFT,
     EYE_COLUMNS_RIGHT,
@@ -82,3 +85,19 @@ def _centroids(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     n = np.bincount(image, minlength=len(mask))
     some = np.maximum(n, 1)
     return n, np.bincount(image, y, len(mask)) / some, np.bincount(image, x, len(mask)) / some
+
+
+def v3(landmarks: np.ndarray) -> np.ndarray:
+    """Return the angle by which heads are turned about the upright axis.
+
+    Args:
+        landmarks: float [N, 478, 3], see `scores.landmarks`.
+
+    Returns:
+        float64 [N], radians from -pi to pi, positive turned to the right of the picture; NaN where
+        landmarks are missing.
+    """
+    found = check_landmarks(landmarks)
+    left, right = (found[:, side] for side in FACE_SIDES)
+    along = right - left
+    return np.arctan2(along[:, 2], along[:, 0])

@@ -52,6 +52,7 @@ class SegmentRows:
     class_maps: np.ndarray  # uint8 [N, 224, 224], classes 0-10
     cuts: np.ndarray  # float32 [N, 4], x0 y0 x1 y1 of the face cut in pixels of the image
     found: np.ndarray  # bool [N], whether a face was found
+    landmarks: np.ndarray | None = None  # float16 [N, 478, 3], where the segmenter has them
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -152,6 +153,7 @@ class SegmentShardWriter(ShardWriter):
         class_maps: np.ndarray,
         cuts: np.ndarray,
         found: np.ndarray | None = None,
+        landmarks: np.ndarray | None = None,
     ) -> None:
         """Append N rows.
 
@@ -160,6 +162,8 @@ class SegmentShardWriter(ShardWriter):
             class_maps: uint8 [N, 224, 224].
             cuts: float [N, 4], x0 y0 x1 y1 in pixels of the image, stored as float32.
             found: bool [N], whether a face was found; all True when None.
+            landmarks: float [N, points, 3] as fractions of the picture, stored as float16; None
+                where the segmenter has none.
         """
         rows = len(ids)
         assert class_maps.shape[0] == rows and class_maps.ndim == 3, (
@@ -173,6 +177,8 @@ class SegmentShardWriter(ShardWriter):
             "cut": _vectors(cuts, rows),
             "found": (pa.array(found), _value("bool")),
         }
+        if landmarks is not None:
+            columns["landmarks"] = _vectors(landmarks.reshape(rows, -1), rows, np.float16)
         self._append(_table(columns))
 
     def close(self) -> None:
@@ -271,9 +277,11 @@ def iter_segments(
 
     With the same batch size, `iter_images(..., ids=<ids of the segments>)` gives the same rows.
     """
-    for table, source in _batches(
-        [Path(path) for path in paths], "segment", _SEGMENT_COLUMNS, ids, batch
-    ):
+    paths = [Path(path) for path in paths]
+    columns = _SEGMENT_COLUMNS
+    if any(LANDMARKS in _schema(path, "segment").names for path in paths):
+        columns = (*columns, LANDMARKS)
+    for table, source in _batches(paths, "segment", columns, ids, batch):
         yield _segment_rows([(table, source)])
 
 
@@ -301,6 +309,7 @@ def read_ids(paths: Iterable[str | Path]) -> np.ndarray:
 
 _IMAGE_COLUMNS = ("seed", "z", "image", "label")
 _SEGMENT_COLUMNS = ("class_map", "cut", "found")
+LANDMARKS = "landmarks"  # a column that segment shards may have
 _REQUIRED = {"image": ("id", "image"), "segment": ("id", *_SEGMENT_COLUMNS)}
 _IS_TYPE: dict[str, Callable[[pa.DataType], bool]] = {
     "id": pa.types.is_int64,
@@ -311,6 +320,7 @@ _IS_TYPE: dict[str, Callable[[pa.DataType], bool]] = {
     "z": pa.types.is_fixed_size_list,
     "cut": pa.types.is_fixed_size_list,
     "label": pa.types.is_fixed_size_list,
+    LANDMARKS: pa.types.is_fixed_size_list,
 }
 
 
@@ -323,12 +333,12 @@ def _value(dtype: str) -> dict:
     return {"dtype": dtype, "_type": "Value"}
 
 
-def _vectors(values: np.ndarray, rows: int) -> Column:
-    values = np.ascontiguousarray(values, np.float32)
+def _vectors(values: np.ndarray, rows: int, dtype: type[np.floating] = np.float32) -> Column:
+    values = np.ascontiguousarray(values, dtype)
     assert values.ndim == 2 and len(values) == rows, f"vectors are {values.shape} for {rows} rows"
     width = values.shape[1]
     array = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), width)
-    return array, {"feature": _value("float32"), "length": width, "_type": "List"}
+    return array, {"feature": _value(np.dtype(dtype).name), "length": width, "_type": "List"}
 
 
 def _pictures(ids: np.ndarray, images: np.ndarray) -> pa.Array:
@@ -436,7 +446,10 @@ def _batches(
 
 
 def _row_groups(path: Path, kind: str, columns: list[str]) -> Iterator[pa.Table]:
-    absent = set(columns) - set(_schema(path, kind).names)
+    present = _schema(path, kind).names
+    if not _read(path, lambda file: file.metadata.num_rows):
+        return  # of which nothing was kept; it may lack a column that others have
+    absent = set(columns) - set(present)
     if absent:
         names = ", ".join(sorted(absent))
         raise InputError(
@@ -485,17 +498,24 @@ def _segment_rows(parts: list[tuple[pa.Table, Source]]) -> SegmentRows:
         maps,
         _matrix(tables.column("cut")),
         tables.column("found").to_numpy(),
+        _landmarks(tables),
     )
+
+
+def _landmarks(table: pa.Table) -> np.ndarray | None:
+    if LANDMARKS not in table.column_names:
+        return None
+    return _matrix(table.column(LANDMARKS), np.float16).reshape(len(table), -1, 3)
 
 
 def _present(table: pa.Table, name: str) -> list[str]:
     return [name] if name in table.column_names else []
 
 
-def _matrix(column: pa.ChunkedArray) -> np.ndarray:
+def _matrix(column: pa.ChunkedArray, dtype: type[np.floating] = np.float32) -> np.ndarray:
     width = column.type.list_size
     values = pc.list_flatten(column).to_numpy()
-    return np.array(values, np.float32).reshape(-1, width)
+    return np.array(values, dtype).reshape(-1, width)
 
 
 def _decode(parts: list[tuple[pa.Table, Source]], name: str, mode: int) -> np.ndarray:

@@ -16,7 +16,7 @@ from typing import Any
 
 from ohlora_lib.methods.base import Method
 from ohlora_lib.networks.segmenters import segmenter_files
-from ohlora_lib.populations.recipes import score_statistics
+from ohlora_lib.populations.recipes import score_algorithm, score_statistics
 from ohlora_lib.scores import ALGORITHMS, CONTROLLED
 from ohlora_lib.store.results import Results
 
@@ -92,11 +92,12 @@ def _segment_inputs(config: Config, results: Results) -> dict[str, Any]:
 
 
 def _segment_options(config: Config, method: Method) -> dict[str, Any]:
-    segmenter = config["domain"]["segmenter"]
+    segmenter, algorithm = config["domain"]["segmenter"], score_algorithm(config)
     return {
         "segmenter": segmenter["kind"],
         "batch_size": segmenter["batch"],
-        "options": {name: config["scores"]["v2"][name] for name in ALGORITHMS["v1"]},
+        "algorithm": algorithm,
+        "options": {name: config["scores"][algorithm][name] for name in ALGORITHMS["v1"]},
     }
 
 
@@ -132,7 +133,7 @@ JUDGES = {
         as_published=True,
     ),
     "segment": JudgeEntry(
-        looks_through="segmentation",  # class maps and algorithm v2
+        looks_through="segmentation",  # class maps, landmarks where there are some, scores
         standing="none of them has seen",
         inputs=_segment_inputs,
         options=_segment_options,

@@ -1,6 +1,5 @@
-"""The judge `segment`: segmentation and algorithm v2, as the population itself was measured."""
+"""The judge `segment`: segmentation and scores, as the population itself was measured."""
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 
 from ohlora_lib.networks.segmentation import Segmenter, load_segmenter
 from ohlora_lib.populations.raw_scores import raw_scores
+from ohlora_lib.populations.score_function import ScoreFunction
 from ohlora_lib.scores import (
     background_mean,
     background_std,
@@ -21,18 +21,18 @@ from ohlora_lib.scores.normalize import DECIMALS, normalize, units
 from ohlora_lib.store.tables import read_json
 
 SCORES = {
-    "eyes": eyes.v2,
-    "hair_color": hair_color.v2,
-    "hair_length": hair_length.v2,
-    "mouth": mouth.v2,
-    "pose": pose.v2,
-    "background_mean": background_mean.v2,
-    "background_std": background_std.v2,
+    "eyes": eyes,
+    "hair_color": hair_color,
+    "hair_length": hair_length,
+    "mouth": mouth,
+    "pose": pose,
+    "background_mean": background_mean,
+    "background_std": background_std,
 }
 
 
 class SegmentJudge:
-    """Segmentation, algorithm v2, and the mean and standard deviation of the population.
+    """Segmentation, scores, and the mean and standard deviation of the population.
 
     See `judging.measure.Judge`.
 
@@ -41,6 +41,7 @@ class SegmentJudge:
         statistics: per property `mean` and `std` of the population's raw scores.
         options: keyword arguments of the score functions by property; the population's.
         source: the file of the statistics, for messages.
+        algorithm: of the scores; the population's.
 
     Raises:
         InputError: a property is not in the statistics, or does not vary.
@@ -56,10 +57,12 @@ class SegmentJudge:
         statistics: dict[str, dict[str, float]],
         options: dict[str, dict[str, Any]] | None = None,
         source: str | Path = "the statistics",
+        algorithm: str = "v2",
     ) -> None:
         self.segmenter = segmenter
         self.functions = [
-            partial(function, **(options or {}).get(name, {})) for name, function in SCORES.items()
+            ScoreFunction(module, algorithm, (options or {}).get(name, {}))
+            for name, module in SCORES.items()
         ]
         self.scales = units(statistics, SCORES, source)
         self.source = source
@@ -82,17 +85,19 @@ def load(
     detector: str | Path | None = None,
     batch_size: int | None = None,
     device: str = "cpu",
+    algorithm: str = "v2",
 ) -> SegmentJudge:
     """Build the judge.
 
     Args:
         weights: checkpoint of the segmenter.
-        statistics: JSON of the population's raw scores by algorithm v2.
+        statistics: JSON of the population's raw scores by the same algorithm.
         segmenter: which one, see `networks.segmentation`.
         options: keyword arguments of the score functions by property.
         detector: checkpoint of the segmenter's face detector, if it has one.
         batch_size: pictures parsed at once; None for the segmenter's own choice.
         device: torch device name.
+        algorithm: of the scores, one of `scores.ALGORITHMS`.
     """
     found = load_segmenter(segmenter, weights, detector, batch_size, device)
-    return SegmentJudge(found, read_json(statistics), options, statistics)
+    return SegmentJudge(found, read_json(statistics), options, statistics, algorithm)
