@@ -56,6 +56,8 @@ RIGHT_EYE = (  # LEFT_EYE mirrored, so from the right to the left
     *(372, 340, 346, 347, 348, 349, 350, 357, 465),
     *(383, 300, 293, 334, 296, 336, 285, 417),
 )
+# Region -> the landmarks at its left and right end, which lie level in the cut
+CORNERS = {LIPS: (61, 291), LEFT_EYE: (33, 133), RIGHT_EYE: (362, 263)}
 LID = 16  # so many landmarks of an eye come first: the border of the eye itself
 LEFT_IRIS, RIGHT_IRIS = range(468, 473), range(473, 478)
 
@@ -82,7 +84,7 @@ class Block(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
         super().__init__()
-        self.stride, self.added = stride, outputs - inputs
+        self.stride = stride
         padding = 1 if stride == 1 else 0  # TensorFlow pads before a stride of 2 at the end only
         self.depthwise = nn.Conv2d(inputs, inputs, 3, stride, padding, groups=inputs)
         self.pointwise = nn.Conv2d(inputs, outputs, 1)
@@ -92,9 +94,9 @@ class Block(nn.Module):
         y, shortcut = x, x
         if self.stride == 2:
             y, shortcut = _pad_end(x), F.max_pool2d(x, 2)
-        if self.added:
-            shortcut = F.pad(shortcut, (0, 0, 0, 0, 0, self.added))
-        return self.prelu(self.pointwise(self.depthwise(y)) + shortcut)
+        y = self.pointwise(self.depthwise(y))
+        y[:, : shortcut.shape[1]].add_(shortcut)  # in place, as memory is what limits the speed
+        return self.prelu(y)
 
 
 class Region(nn.Module):
@@ -163,10 +165,8 @@ class FaceMesh(nn.Module):
         assert images.shape[1:] == (3, SIDE, SIDE), f"pictures of {SIDE} px expected"
         features = self.early(self.stem(_pad_end(images)))  # [N, 32, 48, 48]
         x = self.reduced(self.late(features))  # [N, 32, 3, 3]
-        mesh = self.mesh(x).view(-1, MESH_LANDMARKS, 3)
-        planes = [_plane(mesh[..., :2], *where) for where in (
-            (LIPS, 61, 291), (LEFT_EYE, 33, 133), (RIGHT_EYE, 362, 263)
-        )]  # fmt: skip
+        mesh = self.mesh(x).view(len(images), MESH_LANDMARKS, 3)
+        planes = [_plane(mesh[..., :2], points, *CORNERS[points]) for points in CORNERS]
         cuts = _cut(features, planes)
         regions = (self.lips, self.left_eye, self.right_eye)
         found = [

