@@ -22,6 +22,7 @@ NETWORKS = {
     "hairstyle_cnn": "ohlora_lib.networks.property_cnn.HairstyleCNN",
     "face_parser": "ohlora_lib.networks.face_parser.FaceParser",
     "facexformer": "ohlora_lib.networks.facexformer.FaceXFormer",
+    "face_mesh": "ohlora_lib.networks.face_mesh.FaceMesh",
     "mtcnn": "ohlora_lib.networks.mtcnn.MTCNN",
     "property_cnn": "ohlora_lib.networks.property_cnn.PropertyCNN",
     "score_encoder": "ohlora_lib.networks.score_encoder.ScoreEncoder",
