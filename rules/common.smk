@@ -12,7 +12,7 @@ from ohlora_lib.configuration import validate_config
 from ohlora_lib.errors import InputError
 from ohlora_lib.generators.registry import family_modules
 from ohlora_lib.methods.registry import method_problems
-from ohlora_lib.networks.segmenters import SEGMENTERS, segmenter_files
+from ohlora_lib.networks.segmenters import SEGMENTERS, segmenter_files, segmenter_options
 from ohlora_lib.populations import recipes
 from ohlora_lib.reporting import published
 from ohlora_lib.runtime.digest import keep_parsed, load_parsed, script_closure, script_digest

@@ -27,5 +27,7 @@ for part, paths in scattered("segment", "segment_shard").items():
         params:
             kind=lookup(dpath="domain/segmenter/kind", within=config),
             batch=lookup(dpath="domain/segmenter/batch", within=config),
+            needs=list(segmenter_files(config)),
+            options=segmenter_options(config),
         script:
             "../workflow_scripts/segment_images.py"

@@ -143,7 +143,7 @@ def test_schema_is_strict_and_every_value_is_described():
         (population(labels={"csv": "no.csv"}), "populations.original.labels.csv is no.csv, which does not exist"),
         ({"domain": {"annotator": None}}, "populations.original.labels.csv and domain.annotator are both null"),
         ({"domain": {"resolution": 65}}, "domain.resolution is 65; allowed are 8, 16, 32, 64"),
-        ({"domain": {"segmenter": {"kind": "sam"}}}, "domain.segmenter.kind is the text 'sam'; allowed are parser, facexformer"),
+        ({"domain": {"segmenter": {"kind": "sam"}}}, "domain.segmenter.kind is the text 'sam'; allowed are mesh, parser, facexformer"),
         ({"domain": {"segmenter": {"kind": "facexformer", "detector": None}}}, "domain.segmenter.detector is null, but facexformer"),
         ({"domain": {"segmenter": {"batch": 0}}}, "domain.segmenter.batch must be at least 1, not 0"),
         ({"domain": None}, "domain must be a mapping of keys to values, not null"),

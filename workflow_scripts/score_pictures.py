@@ -7,13 +7,17 @@ start_job(snakemake.log[0], snakemake.threads, snakemake.resources.gpu)
 from ohlora_lib.judging.measure import load_judge, score_pictures
 from ohlora_lib.runtime.device import default_device
 
-files = {name: snakemake.input.get(name) for name in ("statistics", "detector")}
+others = {
+    name: path
+    for name, path in snakemake.input.items()
+    if name not in ("weights", "requests", "pictures")
+}
 score_pictures(
     load_judge(
         snakemake.wildcards.judge,
         snakemake.input.weights,
         default_device(),
-        {**snakemake.params.measuring, **{name: path for name, path in files.items() if path}},
+        {**snakemake.params.measuring, **others},
     ),
     snakemake.input.requests,
     snakemake.input.pictures,

@@ -35,6 +35,10 @@ def cross_checks(config: dict, root: Path) -> Iterator[tuple[Place, str]]:
         here = ("domain", "segmenter", "detector")
         text = f"{dotted(here)} is null, but facexformer parses faces that a detector has found"
         yield here, f"{text}; leave the key out for the shipped one"
+    if segmenter["kind"] == "mesh" and segmenter["parser"] is None:
+        here = ("domain", "segmenter", "parser")
+        text = f"{dotted(here)} is null, but mesh finds hair with a parser"
+        yield here, f"{text}; name resources/faces64/parser.safetensors"
     yield from _unknown_names(config)
     yield from _imports(config, root)
     for stage in ("generate", "segment"):

@@ -33,9 +33,15 @@ class Segmenter(Section):
         "checkpoint of the detector that finds faces for facexformer; parser needs none",
         "resources/mtcnn/mtcnn.safetensors",
     )
+    parser: Text | None = about("checkpoint of the parser that finds hair for mesh", None)
+    box: Annotated[list[float], Field(min_length=3, max_length=3)] | None = about(
+        "where mesh looks for the face: centre x and y and side as fractions of the picture, about "
+        "one and a half times the face; null for pictures aligned as StyleGAN's",
+        None,
+    )
     batch: Count | None = about(
-        "pictures parsed at once; null: 32 with parser, 8 with facexformer, which then take 2 GB "
-        "on a CPU",
+        "pictures parsed at once; null: 32 with parser and mesh, 8 with facexformer, which then "
+        "take 2 GB on a CPU",
         None,
     )
 

@@ -3,7 +3,7 @@
 import importlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -43,6 +43,7 @@ def load_segmenter(
     detector: str | Path | None = None,
     batch_size: int | None = None,
     device: str = "cpu",
+    **others: Any,
 ) -> Segmenter:
     """Build the segmenter that the configuration names.
 
@@ -54,6 +55,7 @@ def load_segmenter(
         detector: checkpoint of the face detector, for a segmenter that needs one.
         batch_size: pictures parsed at once; None for the segmenter's own choice.
         device: torch device name.
+        others: other checkpoints and options that its `load` takes.
 
     Raises:
         InputError: an unknown kind, or weights that are not that segmenter's.
@@ -62,4 +64,4 @@ def load_segmenter(
         raise InputError(f"domain.segmenter.kind is {kind!r}; known are {', '.join(SEGMENTERS)}")
     beside = {} if detector is None else {"detector": detector}
     module = importlib.import_module(SEGMENTERS[kind].module)
-    return module.load(weights, batch_size=batch_size, device=device, **beside)
+    return module.load(weights, batch_size=batch_size, device=device, **beside, **others)

@@ -1,7 +1,8 @@
 """Segments the images of a population that passed the filter."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -21,6 +22,7 @@ def segment(
     parsed_at_once: int | None = None,
     batch_size: int = 256,
     device: str = "cpu",
+    options: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the class maps of the kept images, one segment shard per image shard.
 
@@ -37,11 +39,12 @@ def segment(
         parsed_at_once: pictures; None for the segmenter's own choice.
         batch_size: images read at once.
         device: torch device name.
+        options: other checkpoints and options of the segmenter.
 
     Raises:
         InputError: damaged input.
     """
-    segmenter = load_segmenter(kind, weights, detector, parsed_at_once, device)
+    segmenter = load_segmenter(kind, weights, detector, parsed_at_once, device, **options or {})
     kept = read_table(filtered)["id"].to_numpy()
     wanted = [np.intersect1d(kept, read_ids([source])) for source in image_paths]
     count, faceless = sum(map(len, wanted)), 0

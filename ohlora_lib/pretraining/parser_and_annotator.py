@@ -1,7 +1,7 @@
-"""Trains the two networks that read portraits: the face parser and the annotator.
+"""Trains the two networks that look at portraits or faces: the face parser and the annotator.
 
-Both see renders with known truth, blurred, noised and re-coloured at random, so that they also read
-what a generator draws, which is never as crisp as a render.
+Both see pictures with known answers, blurred, noised and re-coloured at random, so that they also
+read what a generator draws, which is never as crisp as a render.
 """
 
 import math
@@ -25,6 +25,7 @@ from ohlora_lib.training.log import CsvLog
 from ohlora_lib.training.state import TrainingState, locked
 
 # Small parts count more in the parser's loss: background, skin, brows, eyes, nose, lips, hair.
+UNKNOWN = 255  # class of pixels that nobody knows: nothing is learnt from them
 CLASS_WEIGHTS = (1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 1.5, 3.0, 4.0, 3.0, 1.0)
 STEPS_PER_STATE = 200
 
@@ -55,7 +56,7 @@ def train_parser(
 
     def loss(network: nn.Module, images: Tensor, rows: np.ndarray) -> Tensor:
         maps = torch.from_numpy(pool.class_maps[rows]).long()
-        return F.cross_entropy(network(images), maps, weights)
+        return F.cross_entropy(network(images), maps, weights, ignore_index=UNKNOWN)
 
     with torch.random.fork_rng():
         torch.manual_seed(derive_seed(options.seed, "parser"))
@@ -70,7 +71,8 @@ def train_annotator(
 
     def loss(network: nn.Module, images: Tensor, rows: np.ndarray) -> Tensor:
         answers = torch.from_numpy(pool.attributes[rows]).float()
-        return F.binary_cross_entropy_with_logits(network(images), answers)
+        known = answers.isfinite()
+        return F.binary_cross_entropy_with_logits(network(images)[known], answers[known])
 
     with torch.random.fork_rng():
         torch.manual_seed(derive_seed(options.seed, "annotator"))
@@ -87,8 +89,9 @@ def parser_iou(network: FaceParser, pool: PortraitPool, batch: int = 50) -> dict
     for start in range(0, len(pool), batch):
         rows = np.arange(start, min(start + batch, len(pool)))
         found = network.class_maps(_images(pool, rows), side).numpy()
-        pairs = CLASSES * pool.class_maps[rows].astype(np.int64) + found
-        counts += np.bincount(pairs.ravel(), minlength=CLASSES**2).reshape(CLASSES, CLASSES)
+        maps = pool.class_maps[rows]
+        pairs = (CLASSES * maps.astype(np.int64) + found)[maps != UNKNOWN]
+        counts += np.bincount(pairs, minlength=CLASSES**2).reshape(CLASSES, CLASSES)
     both = np.diag(counts)
     iou = both / np.maximum(counts.sum(0) + counts.sum(1) - both, 1)
     return {f"class_{i}": float(value) for i, value in enumerate(iou)} | {"mean": float(iou.mean())}
@@ -96,12 +99,18 @@ def parser_iou(network: FaceParser, pool: PortraitPool, batch: int = 50) -> dict
 
 @torch.inference_mode()
 def annotator_accuracy(network: Annotator, pool: PortraitPool) -> dict[str, float]:
-    """Return the share of right answers per attribute."""
+    """Return the share of right answers per attribute, among those that are known and sure."""
     network.eval()
     rows = np.arange(len(pool))
     answers = torch.cat([network(_images(pool, part)) > 0 for part in np.array_split(rows, 50)])
-    right = (answers.numpy() == pool.attributes[rows].astype(bool)).mean(axis=0)
-    return dict(zip(ATTRIBUTES, right.tolist(), strict=True))
+    found = answers.numpy()
+    shares = {}
+    for column, name in enumerate(ATTRIBUTES):
+        wanted = pool.attributes[:, column].astype(np.float32)
+        sure = np.isfinite(wanted) & (np.abs(wanted - 0.5) > 0.3)
+        if sure.any():
+            shares[name] = float((found[sure, column] == (wanted[sure] > 0.5)).mean())
+    return shares
 
 
 def _fit(

@@ -27,19 +27,22 @@ CHUNK = 64  # portraits drawn at once
 
 @dataclass(frozen=True)
 class PortraitPool:
-    """Drawn portraits and the latents they belong to.
+    """Drawn portraits or faces, and the latents they belong to.
 
     Attributes:
         z: float32 [N, z_dim].
         images: uint8 [N, side, side, 3], RGB.
         class_maps: uint8 [N, map_side, map_side].
-        attributes: uint8 [N, 4] in the order of ATTRIBUTES.
+        attributes: uint8 [N, 4] in the order of ATTRIBUTES; of faces float32, probabilities, NaN
+            where nothing is known.
+        landmarks: float16 [N, 478, 3], of faces.
     """
 
     z: np.ndarray
     images: np.ndarray
     class_maps: np.ndarray
     attributes: np.ndarray
+    landmarks: np.ndarray | None = None
 
     @functools.cached_property
     def rare_rows(self) -> list[np.ndarray]:

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ohlora_lib.methods.base import Method
-from ohlora_lib.networks.segmenters import segmenter_files
+from ohlora_lib.networks.segmenters import segmenter_files, segmenter_options
 from ohlora_lib.populations.recipes import score_algorithm, score_statistics
 from ohlora_lib.scores import ALGORITHMS, CONTROLLED
 from ohlora_lib.store.results import Results
@@ -94,6 +94,7 @@ def _segment_inputs(config: Config, results: Results) -> dict[str, Any]:
 def _segment_options(config: Config, method: Method) -> dict[str, Any]:
     segmenter, algorithm = config["domain"]["segmenter"], score_algorithm(config)
     return {
+        **segmenter_options(config),
         "segmenter": segmenter["kind"],
         "batch_size": segmenter["batch"],
         "algorithm": algorithm,

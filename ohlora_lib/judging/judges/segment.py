@@ -82,10 +82,10 @@ def load(
     statistics: str | Path,
     segmenter: str,
     options: dict[str, dict[str, Any]],
-    detector: str | Path | None = None,
     batch_size: int | None = None,
     device: str = "cpu",
     algorithm: str = "v2",
+    **others: Any,
 ) -> SegmentJudge:
     """Build the judge.
 
@@ -94,10 +94,10 @@ def load(
         statistics: JSON of the population's raw scores by the same algorithm.
         segmenter: which one, see `networks.segmentation`.
         options: keyword arguments of the score functions by property.
-        detector: checkpoint of the segmenter's face detector, if it has one.
         batch_size: pictures parsed at once; None for the segmenter's own choice.
         device: torch device name.
         algorithm: of the scores, one of `scores.ALGORITHMS`.
+        others: the segmenter's other checkpoints and options.
     """
-    found = load_segmenter(segmenter, weights, detector, batch_size, device)
+    found = load_segmenter(segmenter, weights, batch_size=batch_size, device=device, **others)
     return SegmentJudge(found, read_json(statistics), options, statistics, algorithm)
