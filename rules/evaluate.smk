@@ -63,6 +63,7 @@ rule read_attributes:
         runtime="2h",
     params:
         seed=lookup(dpath="seed", within=config),
+        crops=lookup(dpath="domain/crops", within=config),
     script:
         "../workflow_scripts/read_attributes.py"
 

@@ -29,6 +29,7 @@ rule train_property_cnn:
         population=lookup(dpath="property_cnn/population", within=config),
         kind="property_cnn",
         options=recipes.reader_options(config, "property_cnn"),
+        network=recipes.property_network(config),
         seed=lookup(dpath="seed", within=config),
     script:
         "../workflow_scripts/train_property_cnn.py"
@@ -121,6 +122,7 @@ use rule train_property_cnn as train_hairstyle_cnn with:
         population=lookup(dpath="hairstyle_cnn/population", within=config),
         kind="hairstyle_cnn",
         options=recipes.reader_options(config, "hairstyle_cnn"),
+        network={},
         seed=lookup(dpath="seed", within=config),
 
 

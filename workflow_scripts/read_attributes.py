@@ -18,4 +18,5 @@ read_attributes(
     snakemake.output.table,
     snakemake.output.quality,
     seed=snakemake.params.seed,
+    crops=snakemake.params.crops,
 )

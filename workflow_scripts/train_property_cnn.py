@@ -24,4 +24,5 @@ train_property_cnn(
     segment_paths=snakemake.input.get("segments", ()),
     statistics_path=snakemake.input.get("statistics"),
     code=snakemake.params.code,
+    arguments=snakemake.params.network,
 )

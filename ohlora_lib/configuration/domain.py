@@ -5,9 +5,12 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from ohlora_lib.configuration.fields import Count, Name, Section, Text, about
+from ohlora_lib.configuration.fields import Count, Name, Section, Share, Text, about
 from ohlora_lib.generators.registry import FAMILIES
 from ohlora_lib.networks.segmenters import SEGMENTERS
+
+BRANCHES = ("eyes", "mouth", "pose", "hair_color", "hair_length", "background")
+Crop = Annotated[list[Share], Field(min_length=4, max_length=4)]
 
 
 def one_of(known: object) -> AfterValidator:
@@ -66,5 +69,10 @@ class Domain(Section):
     )
     download: bool = about(
         "whether a run downloads weights that it needs; else it says how to get them", False
+    )
+    crops: dict[Annotated[str, one_of(BRANCHES)], Crop] = about(
+        "where the property CNN looks, by branch: top, bottom, left, right as fractions of the "
+        "side; what is left out is as published, for aligned CelebA",
+        {},
     )
     segmenter: Segmenter = Field(description="what finds the parts of a face")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ohlora_lib.judging.grids import zero_rows
-from ohlora_lib.networks.property_cnn import LAYOUTS
+from ohlora_lib.networks.property_cnn import Crops, crop
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.store.gallery import read_gallery
 
@@ -22,7 +22,10 @@ class ChangeElsewhere:
         pictures_path: their pictures.
     """
 
-    def __init__(self, requests: pd.DataFrame, pictures_path: str | Path) -> None:
+    def __init__(
+        self, requests: pd.DataFrame, pictures_path: str | Path, crops: Crops | None = None
+    ) -> None:
+        self.crops = crops
         zeros = zero_rows(requests)
         self.anchors = read_gallery(pictures_path, zeros.to_numpy())
         self.anchor = np.full(requests["latent"].max() + 1, -1)
@@ -48,7 +51,7 @@ class ChangeElsewhere:
             before = self.anchors[self.anchor[self.latents[rows[own]]]]
             change = np.abs(images[own].astype(np.int16) - before)
             elsewhere = np.ones(images.shape[1:3], bool)
-            top, bottom, left, right = (int(x * images.shape[1]) for x in LAYOUTS[name].crop)
+            top, bottom, left, right = (int(x * images.shape[1]) for x in crop(name, self.crops))
             elsewhere[top:bottom, left:right] = False
             changes[own] = change[:, elsewhere].mean(axis=(1, 2))
         return changes

@@ -35,6 +35,7 @@ from ohlora_lib.networks.answers import log_odds
 from ohlora_lib.networks.attribute_cnn import AttributeCNN, predict
 from ohlora_lib.networks.batch_norm import fold_batch_norms
 from ohlora_lib.networks.files import load_network
+from ohlora_lib.networks.property_cnn import Crops
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.seeds import rng
 from ohlora_lib.store.gallery import iter_gallery, read_gallery, read_rows
@@ -126,6 +127,7 @@ def read_attributes(
     table_path: str | Path,
     quality_path: str | Path,
     seed: int,
+    crops: Crops | None = None,
 ) -> None:
     """Read a method's pictures, and as many filtered images as it has random ones, twice.
 
@@ -152,6 +154,7 @@ def read_attributes(
             `elsewhere` (see `locality.ChangeElsewhere`).
         quality_path: JSON to write.
         seed: of the choice of filtered images.
+        crops: what a property's change may touch, see `networks.property_cnn.crop`.
 
     Raises:
         InputError: damaged input, or fewer than four filtered images.
@@ -169,7 +172,10 @@ def read_attributes(
     embed = None if features[0] is None else _Embedding(np.concatenate(features))
 
     answers, drift = [], np.full(len(requests), np.nan)
-    compare, elsewhere = ChangeElsewhere(requests, pictures_path), np.full(len(requests), np.nan)
+    compare, elsewhere = (
+        ChangeElsewhere(requests, pictures_path, crops),
+        np.full(len(requests), np.nan),
+    )
     drawn, points = [], []  # pixels and embeddings of the random pictures
     anchors = None if embed is None else _anchors(reader, embed, requests, pictures_path)
     with tqdm(total=len(requests), desc="attributes", unit="img", mininterval=5) as progress:

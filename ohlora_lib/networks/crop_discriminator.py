@@ -5,7 +5,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from ohlora_lib.networks.property_cnn import PropertyBranch
+from ohlora_lib.networks.property_cnn import Crops, PropertyBranch
 
 BRANCHES = ("eyes", "mouth", "pose")
 
@@ -19,19 +19,28 @@ class CropDiscriminator(nn.Module):
         resolution: image side in pixels.
         conv_dropout: as in the branches.
         dropout: as in the branches.
+        crops: as in the branches.
     """
 
     kind: ClassVar[str] = "crop_discriminator"
 
-    def __init__(self, resolution: int, conv_dropout: float = 0.05, dropout: float = 0.45) -> None:
+    def __init__(
+        self,
+        resolution: int,
+        conv_dropout: float = 0.05,
+        dropout: float = 0.45,
+        crops: Crops | None = None,
+    ) -> None:
         super().__init__()
         self._config = {
             "resolution": resolution,
             "conv_dropout": conv_dropout,
             "dropout": dropout,
         }
+        if crops:
+            self._config["crops"] = dict(crops)
         for name in BRANCHES:
-            branch = PropertyBranch(name, resolution, conv_dropout, dropout)
+            branch = PropertyBranch(name, resolution, conv_dropout, dropout, crops)
             self.add_module(f"{name}_score_cnn", branch)
         self.fc1 = nn.Sequential(nn.Linear(2 * len(BRANCHES), 64), nn.Tanh())
         self.fc_final = nn.Linear(64, 1)

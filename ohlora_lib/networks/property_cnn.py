@@ -4,8 +4,8 @@ The property score CNN of Oh-LoRA, with its parameter names, so that its checkpo
 pixels; below 256 the same family with padded, narrower layers.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -54,6 +54,14 @@ LAYOUTS: dict[str, Layout] = {
     ),
 }
 BRANCHES = tuple(LAYOUTS)
+Crops = Mapping[str, Sequence[float]]  # what branches look at, as `Layout.crop`, by name
+
+
+def crop(name: str, crops: Crops | None = None) -> tuple[float, float, float, float]:
+    """Return what a branch looks at: of `crops`, or else as published for aligned CelebA."""
+    return tuple((crops or {}).get(name, LAYOUTS[name].crop))
+
+
 _CURLS = (32, 64, 64, 96, 128, 128)
 HAIRSTYLE_LEFT, HAIRSTYLE_RIGHT = (
     Layout((1 / 2, 1, *columns), _CURLS, (2, 3, 4), (), ("hairstyle",))
@@ -142,14 +150,20 @@ class PropertyBranch(ScoreConvolutions):
         resolution: side of the whole picture in pixels, a multiple of 32.
         conv_dropout: probability that a channel is dropped after a convolution.
         dropout: probability that a feature is dropped after fc1.
+        crops: see `crop`.
     """
 
     def __init__(
-        self, name: str, resolution: int, conv_dropout: float = 0.05, dropout: float = 0.45
+        self,
+        name: str,
+        resolution: int,
+        conv_dropout: float = 0.05,
+        dropout: float = 0.45,
+        crops: Crops | None = None,
     ) -> None:
         if name not in LAYOUTS:
             raise ValueError(f"name must be one of {BRANCHES}, got {name!r}")
-        super().__init__(LAYOUTS[name], resolution, conv_dropout)
+        super().__init__(replace(LAYOUTS[name], crop=crop(name, crops)), resolution, conv_dropout)
         self.name = name
         self.outputs = LAYOUTS[name].outputs
         self.fc1 = nn.Sequential(nn.Linear(self.features, HIDDEN), nn.Tanh(), nn.Dropout(dropout))
@@ -246,6 +260,7 @@ class PropertyCNN(nn.Module):
         conv_dropout: probability that a channel is dropped after a convolution.
         dropout: probability that a feature is dropped after fc1.
         hairstyle: whether it is merged with a `HairstyleCNN`.
+        crops: where branches look in pictures that are framed otherwise than aligned CelebA.
     """
 
     kind: ClassVar[str] = "property_cnn"
@@ -256,6 +271,7 @@ class PropertyCNN(nn.Module):
         conv_dropout: float = 0.05,
         dropout: float = 0.45,
         hairstyle: bool = False,
+        crops: Crops | None = None,
     ) -> None:
         super().__init__()
         self._config = {
@@ -264,9 +280,12 @@ class PropertyCNN(nn.Module):
             "dropout": dropout,
             "hairstyle": hairstyle,
         }
+        self.crops = {name: list(place) for name, place in (crops or {}).items()}
+        if self.crops:
+            self._config["crops"] = self.crops
         self.resolution = resolution
         for name in BRANCHES:
-            branch = PropertyBranch(name, resolution, conv_dropout, dropout)
+            branch = PropertyBranch(name, resolution, conv_dropout, dropout, crops)
             self.add_module(f"{name}_score_cnn", branch)
         self.outputs = OUTPUTS
         if hairstyle:

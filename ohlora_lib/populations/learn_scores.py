@@ -44,6 +44,7 @@ def train_property_cnn(
     segment_paths: Sequence[str | Path] = (),
     statistics_path: str | Path | None = None,
     code: str = "",
+    arguments: Mapping[str, Any] | None = None,
 ) -> None:
     """Train on the faces that have scores; write the best epoch, the log and the held-out ids.
 
@@ -62,6 +63,7 @@ def train_property_cnn(
         segment_paths: segment shards, for a network that learns where hair is.
         statistics_path: all_scores_v2.json, for a network that learns from rotated pictures.
         code: digest of the code that trains; a state made by other code is not resumed.
+        arguments: constructor arguments of the network, besides its resolution.
 
     Raises:
         InputError: a table or shard is missing, damaged, or lacks a column or an image; another
@@ -84,7 +86,7 @@ def train_property_cnn(
     with locked(state_directory) if ranks.first else contextlib.nullcontext():
         ranks.agree(None)  # none of the others reads a state before the folder is ours
         trained = property_cnn.train_property_cnn(
-            data, training, stream, state_directory, kind, device, code
+            data, training, stream, state_directory, kind, device, code, arguments
         )
         if not ranks.first:
             return

@@ -219,6 +219,12 @@ def reader_options(config: Config, network: str) -> dict[str, Any]:
     return {key: value for key, value in config[network].items() if key not in other}
 
 
+def property_network(config: Config) -> dict[str, Any]:
+    """Return the constructor arguments of the property CNN, besides its resolution."""
+    crops = config["domain"]["crops"]
+    return {"crops": crops} if crops else {}
+
+
 def reader_threads(config: Config, network: str) -> int:
     """Return the cores of its job: one for each process, wherever it runs."""
     return max(config[network]["gpus"], config[network]["cores"])

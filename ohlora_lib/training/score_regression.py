@@ -4,9 +4,10 @@ import contextlib
 import copy
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -101,6 +102,7 @@ def train_property_cnn(
     kind: type[PropertyCNN] | type[HairstyleCNN] = PropertyCNN,
     device: str = "cpu",
     code: str = "",
+    arguments: Mapping[str, Any] | None = None,
 ) -> Trained:
     """Train until the validation loss stops falling; resumes from `state_directory` after a kill.
 
@@ -117,6 +119,7 @@ def train_property_cnn(
         kind: which network.
         device: torch device name.
         code: digest of the code that trains; a state made by other code is not resumed.
+        arguments: constructor arguments of the network, besides its resolution.
 
     Raises:
         InputError: a property has no score at all among the rows to learn from or to judge by.
@@ -130,7 +133,7 @@ def train_property_cnn(
     lock = locked(state_directory) if ranks.first else contextlib.nullcontext()
     with torch.random.fork_rng(), lock:
         torch.manual_seed(derive_seed(seed, "weights"))
-        network = kind(data.images.shape[1]).to(device)
+        network = kind(data.images.shape[1], **arguments or {}).to(device)
         data.check(network.outputs)
         if not getattr(network, "learns_hair", False):
             data = replace(data, hair=None)

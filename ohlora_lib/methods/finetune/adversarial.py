@@ -179,7 +179,7 @@ def _discriminator(given: Given, options: FinetuneOptions) -> nn.Module:
     """Return the discriminator to train: the given one with a label, or three crops' branches."""
     if options.discriminator == "stylegan":
         return given.discriminator.with_labels(len(options.labels), bool(options.auxiliary))
-    discriminator = CropDiscriminator(given.generator.resolution)
+    discriminator = CropDiscriminator(given.generator.resolution, crops=given.property_cnn.crops)
     for name in BRANCHES:
         branch = f"{name}_score_cnn"
         weights = given.property_cnn.get_submodule(branch).state_dict()
