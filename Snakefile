@@ -27,6 +27,7 @@ include: "rules/leaderboard.smk"
 include: "rules/select.smk"
 include: "rules/report.smk"
 include: "rules/compare.smk"
+include: "rules/pretrain_faces.smk"
 include: "rules/pretrain.smk"
 
 

@@ -1,4 +1,4 @@
-# The embedded domain's weights, made anew: `snakemake pretrain`. Never part of a normal run, which
+# The drawn domain's weights, made anew: `snakemake pretrain`. Never part of a normal run, which
 # uses the shipped ones; to ship new ones, copy results/pretrain/*.safetensors to resources/embedded.
 
 
@@ -157,5 +157,6 @@ rule judge_base_weights:
 
 rule pretrain:
     input:
-        rules.pretrain_adversarial.output,
-        rules.judge_base_weights.output,
+        FACE_NETWORKS
+        if config["domain"]["generator_family"] == "dcgan"
+        else [*rules.pretrain_adversarial.output, *rules.judge_base_weights.output],

@@ -61,6 +61,45 @@ class Reader(Section):
     kimg: Positive = about("thousand pictures seen", ReaderOptions.kimg)
 
 
+class FacePool(Section):
+    """A part of the faces that networks of faces64 learn from."""
+
+    count: Portraits = about("faces drawn", 1500)
+    psi: Annotated[list[Positive], Field(min_length=2, max_length=2)] = about(
+        "range of the factors by which latents are shortened", [0.75, 1.0]
+    )
+
+
+class FaceParser(Section):
+    """The parser of faces64."""
+
+    kimg: Positive = about("thousand pictures seen", 60)
+
+
+class FaceAnnotator(Section):
+    """The annotator of faces64."""
+
+    kimg: Positive = about("thousand pictures seen", 120)
+
+
+class FaceDiscriminator(Section):
+    """The discriminator of a generator that was published without one."""
+
+    steps: Count = about("steps of 32 faces and 32 other pictures", 2500)
+    fmaps_base: Annotated[int, Field(ge=64)] = about("as in network", 1024)
+    fmaps_max: Annotated[int, Field(ge=8)] = about("as in network", 128)
+
+
+class Faces(Section):
+    """Networks of faces64, made from published ones."""
+
+    parts: Count = about("pools of faces to learn from; one more is held out", 7)
+    pool: FacePool = section(FacePool, "faces of each pool")
+    parser: FaceParser = section(FaceParser, "network that finds hair")
+    annotator: FaceAnnotator = section(FaceAnnotator, "network that answers as a person would")
+    discriminator: FaceDiscriminator = section(FaceDiscriminator, "adversary for fine-tuning")
+
+
 class Pretrain(Section):
     """Sizes and budgets of the target pretrain."""
 
@@ -76,3 +115,4 @@ class Pretrain(Section):
     adversarial: Adversarial = section(Adversarial, "second phase, against a discriminator")
     annotator: Reader = section(Reader, "network that answers as a person would")
     parser: Reader = section(Reader, "network that finds the parts of a face")
+    faces: Faces = section(Faces, "networks of faces64")

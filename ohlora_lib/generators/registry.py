@@ -9,7 +9,7 @@ class Family:
 
     Attributes:
         generator: kind of its checkpoints; module and class, dotted.
-        discriminator: the same; None where it has none of its own.
+        discriminator: the same, of what fine-tunes start from; None where there is none.
     """
 
     generator: tuple[str, str]
@@ -17,15 +17,19 @@ class Family:
 
 
 ROOM = "ohlora_lib.generators"
+STYLEGAN_DISCRIMINATOR = (
+    "stylegan_discriminator",
+    f"{ROOM}.stylegan1.discriminator.StyleGANDiscriminator",
+)
 FAMILIES = {
     "stylegan1": Family(
         generator=("stylegan_generator", f"{ROOM}.stylegan1.generator.StyleGANGenerator"),
-        discriminator=(
-            "stylegan_discriminator",
-            f"{ROOM}.stylegan1.discriminator.StyleGANDiscriminator",
-        ),
+        discriminator=STYLEGAN_DISCRIMINATOR,
     ),
-    "dcgan": Family(generator=("dcgan_generator", f"{ROOM}.dcgan.generator.DCGANGenerator")),
+    "dcgan": Family(
+        generator=("dcgan_generator", f"{ROOM}.dcgan.generator.DCGANGenerator"),
+        discriminator=STYLEGAN_DISCRIMINATOR,  # none was published
+    ),
 }
 
 

@@ -71,6 +71,8 @@ def train_annotator(
 
     def loss(network: nn.Module, images: Tensor, rows: np.ndarray) -> Tensor:
         answers = torch.from_numpy(pool.attributes[rows]).float()
+        mirrored = torch.rand(len(images)) < 0.5  # no attribute has a side
+        images = torch.where(mirrored[:, None, None, None], images.flip(3), images)
         known = answers.isfinite()
         return F.binary_cross_entropy_with_logits(network(images)[known], answers[known])
 

@@ -66,9 +66,14 @@ def hair_mask(picture: np.ndarray, landmarks: np.ndarray, person: np.ndarray) ->
     models = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.setRNGSeed(0)
     cv2.grabCut(picture, labels, None, *models, ROUNDS, cv2.GC_INIT_WITH_MASK)
-    hair = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
+    # its models are coarse: a lit forehead or a bald head is still skin
+    unlike = cv2.GaussianBlur(unlike, (0, 0), 1)
+    hair = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)) & (unlike > np.where(outside, 9, 15))
+    hair = hair.astype(np.uint8)
     hair = cv2.morphologyEx(hair, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     # the rim of a silhouette is blended with the background: it goes to the hair beside it
+    _, parts = cv2.connectedComponents(hair)
+    hair[~np.isin(parts, parts[rim & (hair > 0)])] = 0  # clothes are not joined to the crown
     edge = (row < brow) & outside & (person > 0.3)
     return (hair > 0) | (edge & (cv2.dilate(hair, np.ones((5, 5), np.uint8)) > 0))
 

@@ -94,19 +94,19 @@ def pretrain_discriminator(
     generator: str | Path,
     weights_path: str | Path,
     state: str | Path,
-    network: Mapping,
     options: Mapping,
     seed: int,
     code: str = "",
 ) -> None:
-    """Discriminator, see `discriminator`."""
+    """Discriminator, see `discriminator`; `options` are its settings and its channels."""
+    channels = {key: options[key] for key in ("fmaps_base", "fmaps_max")}
     faces = load_generator(generator)
     with torch.random.fork_rng():
         torch.manual_seed(derive_seed(seed, "discriminator"))
         new = StyleGANDiscriminator(
-            faces.resolution, **network, label_dim=len(LABELS), label_mode="auxiliary"
+            faces.resolution, **channels, label_dim=len(LABELS), label_mode="auxiliary"
         )
-        settings = DiscriminatorOptions(**options, seed=seed)
+        settings = DiscriminatorOptions(steps=options["steps"], seed=seed)
         trained = train_discriminator(new, faces, open_faces(pools), settings, state, code)
     save_network(weights_path, trained, {"labels": list(LABELS)})
 

@@ -18,6 +18,7 @@ from ohlora_lib.pretraining.faces.age_gender import AGE, GENDER, AgeGender
 from ohlora_lib.pretraining.faces.hair import hair_mask
 from ohlora_lib.pretraining.faces.packages import read_member
 from ohlora_lib.pretraining.faces.person import MODEL, SIDE, PersonMask
+from ohlora_lib.pretraining.faces.plan import ARRAYS
 from ohlora_lib.pretraining.parser_and_annotator import UNKNOWN
 from ohlora_lib.pretraining.portrait_pool import PortraitPool
 from ohlora_lib.scores.regions import HAIR
@@ -26,7 +27,6 @@ from ohlora_lib.store.atomic import atomic_path
 from ohlora_lib.store.picture_tensors import to_float
 
 CHUNK = 50  # faces at once
-ARRAYS = ("z", "images", "landmarks", "class_maps", "attributes")
 
 
 def draw_faces(
