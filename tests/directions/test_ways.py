@@ -241,7 +241,7 @@ def test_a_step_of_one_moves_the_property_by_one_unit(files, fitted, way):
     reader = Reader(files["property_cnn"], files["classifiers"])
     synthesizer = Synthesizer(load_network(files["generator"]))
     probes = read_samples(files["samples"], ["w"], 12)["w"]
-    slopes = measured_slopes(synthesizer, directions.steps, probes, reader)
+    slopes = measured_slopes(synthesizer, directions, probes, reader)
     assert np.allclose(slopes, 1, atol=0.25)
 
 
