@@ -53,8 +53,8 @@ def fit_directions(
         path: checkpoint to write, see `methods.directions.stored`. Its provenance: `method`,
             `seed`, `samples` (how many the fit saw), `units` (mean and standard deviation of the
             raw scores that define one; hairstyle is in units of the population that its network
-            learnt from), `training` (options, of ways that are trained), and digests of the weights of
-            `generator`, `property_cnn` and each of `classifiers`.
+            learnt from), `training` (options, of ways that are trained), and digests of the
+            weights of `generator`, `property_cnn` and each of `classifiers`.
         metrics_path: JSON to write.
         state: folder of the resumable state, of ways that are trained.
         seed: the run's seed.

@@ -9,7 +9,7 @@ fine-tune would have to teach the generator.
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +58,8 @@ def fit(given: Given) -> tuple[Directions, dict[str, Any], dict[str, Any]]:
         given.device,
         given.code,
     )
-    facts = {"training": asdict(options), "requests": dict(zip(CONTROLLED, bounds.T.tolist()))}
-    return directions, facts, {"training": asdict(options)}
+    asked = dict(zip(CONTROLLED, bounds.T.tolist(), strict=True))
+    return directions, {"training": vars(options), "requests": asked}, {"training": vars(options)}
 
 
 def request_bounds(scores: np.ndarray, reach: float) -> np.ndarray:
@@ -173,7 +173,7 @@ def train_control(
     data = {"steps": start.steps, "std": std, "spread": spread, "bounds": bounds}
     data |= {"mean": start.mean, "covariance": start.covariance}
     settings = {
-        **{name: value for name, value in asdict(options).items() if name != "rounds"},
+        **{name: value for name, value in vars(options).items() if name != "rounds"},
         "seed": seed,
         "data": tensors_digest({name: torch.from_numpy(each) for name, each in data.items()}),
         "code": code,
