@@ -153,7 +153,8 @@ def load_directions(path: str | Path) -> Directions:
             **tensors, names=names, measured=found.config["measured"], control=control
         )
     except (KeyError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
         raise InputError(
-            f"{path} holds no complete set of directions ({error}); supply the right file, or "
+            f"{path} holds no complete set of directions ({reason}); supply the right file, or "
             f"{rebuild(path)}"
         ) from error
