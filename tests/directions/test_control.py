@@ -182,14 +182,11 @@ def training(files: dict, folder: Path, **changes) -> tuple[Directions, Directio
     network, reader = load_network(files["generator"]), load_network(files["property_cnn"])
     classifiers = [load_network(path) for path in files["classifiers"]]
     linear = load_directions(files["linear"])
-    rows = read_samples(files["samples"], ["w", *linear.names])
+    rows = read_samples(files["samples"], linear.names)
     spread = np.array([rows[name].std() for name in linear.names])
     bounds = request_bounds(np.stack([rows[name] for name in CONTROLLED], axis=1), 2.0)
     options = ControlOptions(**{**LONG, **changes})
-    std = rows["w"].std(axis=0)
-    found = train_control(
-        network, reader, classifiers, linear, std, spread, bounds, options, 5, folder
-    )
+    found = train_control(network, reader, classifiers, linear, spread, bounds, options, 5, folder)
     return linear, found
 
 

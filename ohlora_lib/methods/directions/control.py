@@ -1,8 +1,7 @@
 """A small network that bends a face's step by where it starts and by what is requested of it.
 
-State-dependent steps, as in UP-FacE (arXiv 2403.13972) and in the second phase of GAN-Control
-(Shoshan et al. 2021): a direction is right on average, while the network knows the face that it
-moves. `ways.control` trains it; here is all that drawing needs.
+A direction is right on average; the network knows the face that it moves. `ways.control` trains it
+and says after whom; here is all that drawing needs.
 """
 
 import numpy as np

@@ -2,9 +2,11 @@
 
 w' = w + D (t - s) + f(w, t, s), with t the requested scores and s those that the property CNN reads
 in the face as it is. D starts as the closed form and is trained along with f, a small network that
-starts at zero (`methods.directions.control`). After UP-FacE (arXiv 2403.13972) and the second phase
-of GAN-Control (Shoshan et al. 2021), where a network in front of a frozen generator learns what a
-fine-tune would have to teach the generator.
+starts at zero (`methods.directions.control`). After the idea of UP-FacE (Strohm et al. 2024, arXiv
+2403.13972), where a network predicts the step from the latent and the request, and of the second
+phase of GAN-Control (Shoshan et al. 2021, arXiv 2101.02477), where networks in front of a frozen
+generator learn what a fine-tune would have to teach the generator. Both learn other losses, and
+other networks, than this one.
 """
 
 import math
@@ -42,14 +44,13 @@ BETA = 0.3  # score units; larger errors count by their size, smaller ones by th
 def fit(given: Given) -> tuple[Directions, dict[str, Any], dict[str, Any]]:
     """Train a control network from the steps that it starts with; see `given.Way.fit`."""
     options = ControlOptions(**given.options)
-    found = read_samples(given.samples, ["w", *CONTROLLED], given.rows)
+    found = read_samples(given.samples, CONTROLLED, given.rows)
     bounds = request_bounds(np.stack([found[name] for name in CONTROLLED], axis=1), options.reach)
     directions = train_control(
         given.network,
         given.reader.network,
         given.reader.classifiers,
         given.start,
-        found["w"].std(axis=0, dtype=np.float64),
         given.spread,
         bounds,
         options,
@@ -81,7 +82,6 @@ def train_control(
     reader: PropertyCNN,
     classifiers: Sequence[AttributeCNN],
     start: Directions,
-    std: np.ndarray,
     spread: np.ndarray,
     bounds: np.ndarray,
     options: ControlOptions,
@@ -99,7 +99,6 @@ def train_control(
         reader: frozen, predicts the scores.
         classifiers: frozen, predict attributes that should not change.
         start: the linear steps to begin with, the same in all layers.
-        std: [D], standard deviation of w.
         spread: [outputs + classifiers], standard deviation of every score and log odds.
         bounds: lowest and highest request, [2, 3].
         options: see `ControlOptions`.
@@ -118,7 +117,7 @@ def train_control(
     generator = generator.eval().requires_grad_(False).to(device)
     reader = reader.eval().requires_grad_(False).to(device)
     classifiers = [each.eval().requires_grad_(False).to(device) for each in classifiers]
-    std = np.maximum(std, 1e-6 * std.max()).astype(np.float32)
+    std = np.sqrt(np.diag(start.covariance))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         control = ControlNetwork(len(std), options.width)
@@ -170,7 +169,7 @@ def train_control(
             "length": (norm(moved) - norm(w)).clamp_min(0).square().mean(),
         }
 
-    data = {"steps": start.steps, "std": std, "spread": spread, "bounds": bounds}
+    data = {"steps": start.steps, "spread": spread, "bounds": bounds}
     data |= {"mean": start.mean, "covariance": start.covariance}
     settings = {
         **{name: value for name, value in vars(options).items() if name != "rounds"},
