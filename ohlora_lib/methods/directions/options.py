@@ -28,4 +28,4 @@ class ControlOptions:
     others: float = 0.3  # weight of what should not change, in score units (log odds by their SD)
     pixels: float = 0.3  # weight of the mean absolute change of the picture, whose range is 2
     length: float = 0.05  # weight of the squared growth of w's Mahalanobis norm
-    rounds: int = 1  # of measuring: once before the picture is drawn, then to correct it
+    rounds: int = 3  # of measuring: the face as it is, then twice what is drawn, to correct it
