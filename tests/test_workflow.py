@@ -401,7 +401,7 @@ def test_every_way_of_directions_starts_from_another(project):
     assert run.returncode == 0, said(run)[-8000:]
     jobs = r"^(?:local)?rule fit_directions:.*?wildcards: directions=(\w+)"
     fitted = re.findall(jobs, said(run), DEEP)
-    assert set(fitted) == set(WAYS) and len(fitted) == len(WAYS)
+    assert sorted(fitted) == sorted(set(WAYS) - {"linear"})  # done before, and has no options
     assert "draw_samples" not in said(run)
     assert list((project / RESULTS / "state/directions/trained").glob("state-*"))
     found = {name: project / folder / name / "directions.safetensors" for name in WAYS}
