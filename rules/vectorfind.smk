@@ -198,7 +198,7 @@ if WAYS:
         params:
             state=results("state", training="directions/{directions}"),
             samples=lookup(dpath="directions/samples", within=config),
-            options=lookup(dpath="directions/training", within=config),
+            options=of_way("options"),
             modules=of_way("modules"),
             seed=lookup(dpath="seed", within=config),
             batch_size=lookup(dpath="inference/batch", within=config),

@@ -160,6 +160,8 @@ def test_schema_is_strict_and_every_value_is_described():
         ({"vectorfind": {"v7": {"version": "v5"}}}, "vectorfind.v7.version is the text 'v5'; allowed are v6, v7, v8"),
         ({"vectorfind": {"v7": {"groups": ["hair"]}}}, "vectorfind.v7.groups[0] is the text 'hair'; allowed are hair_color, hair_length"),
         ({"vectorfind": {"v7": {"share": 0.6}}}, "vectorfind.v7.share must be at most 0.5, not 0.6"),
+        ({"directions": {"control": {"rounds": 0}}}, "directions.control.rounds"),
+        ({"directions": {"control": {"weight": 1}}}, "unknown key 'weight' in directions.control"),
         ({"directions": {"finetune": "best"}}, "directions.finetune is the unknown fine-tune 'best'; allowed are v1,"),
         (population(finetune="v0"), "populations.original.finetune is the unknown fine-tune 'v0'"),
         (population(training={"gender": {"start": "orignal"}}), "populations.original.training.gender.start is the unknown population 'orignal'; did you mean 'original'?"),

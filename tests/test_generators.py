@@ -100,28 +100,32 @@ def test_a_fine_tune_of_it_ends_as_a_model_that_draws(files, tmp_path):
     assert model.draw(latents, requested).shape == (2, SIDE, SIDE, 3)
 
 
-def test_linear_directions_in_it_end_as_a_model_that_draws(files, tmp_path):
+def test_directions_in_it_end_as_models_that_draw(files, tmp_path):
     readers = (files["property_cnn"], [files["gender"]])
     draw_samples(files["generator"], *readers, tmp_path / "samples.parquet", 120, seed=1)
     units = {name: {"mean": 0.0, "std": 1.0, "count": 9} for name in OUTPUTS}
     write_json(tmp_path / "statistics.json", units)
-    fit_directions(
-        "linear",
-        samples=tmp_path / "samples.parquet",
-        generator=files["generator"],
-        property_cnn=files["property_cnn"],
-        classifiers=[files["gender"]],
-        statistics=tmp_path / "statistics.json",
-        path=tmp_path / "directions.safetensors",
-        metrics_path=tmp_path / "metrics.json",
-        state=tmp_path / "state",
-        seed=1,
-    )
-    model = open_model(
-        tmp_path / "directions.safetensors", files["generator"], files["property_cnn"]
-    )
-    drawn = model.draw(sample_latents(2, model.latent_dim, 1), np.zeros((2, 3), np.float32))
-    assert drawn.shape == (2, SIDE, SIDE, 3)
+    start, options = None, {}
+    for way in ("linear", "control"):
+        path = tmp_path / f"{way}.safetensors"
+        fit_directions(
+            way,
+            samples=tmp_path / "samples.parquet",
+            generator=files["generator"],
+            property_cnn=files["property_cnn"],
+            classifiers=[files["gender"]],
+            statistics=tmp_path / "statistics.json",
+            path=path,
+            metrics_path=tmp_path / "metrics.json",
+            state=tmp_path / "state",
+            seed=1,
+            start=start,
+            options=options,
+        )
+        model = open_model(path, files["generator"], files["property_cnn"])
+        drawn = model.draw(sample_latents(2, model.latent_dim, 1), np.zeros((2, 3), np.float32))
+        assert drawn.shape == (2, SIDE, SIDE, 3)
+        start, options = path, {"steps": 2, "batch": 4, "width": 8}
 
 
 def test_what_is_no_generator_is_refused(files):

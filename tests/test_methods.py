@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from ohlora_lib.configuration import validate_config
 from ohlora_lib.methods.base import Method
-from ohlora_lib.methods.directions.method import WAYS, fitted
+from ohlora_lib.methods.directions.method import OPTIONS, WAYS, fitted
 from ohlora_lib.methods.finetune.objectives import OBJECTIVES
 from ohlora_lib.methods.registry import (
     FAMILIES,
@@ -295,6 +295,14 @@ def test_a_way_costs_what_it_begins_with_too(default):
     assert trained.trainings == ["directions/trained", "directions/masked", "directions/linear"]
     assert trained.start == "results/directions/masked/directions.safetensors"
     assert default["directions_linear"].start == []
+
+
+def test_a_way_knows_its_own_options_alone():
+    config = config_of(directions={"training": {"steps": 7}, "control": {"steps": 8}})
+    ways = fitted(config, RESULTS)
+    steps = {name: way.options.get("steps") for name, way in ways.items()}
+    assert steps == {**dict.fromkeys(WAYS), "trained": 7, "control": 8}
+    assert set(OPTIONS) <= set(WAYS) and set(OPTIONS.values()) <= set(config["directions"])
 
 
 def test_ways_that_others_begin_with_are_fitted_but_not_judged():

@@ -17,7 +17,7 @@ from ohlora_lib.configuration.fields import (
     section,
 )
 from ohlora_lib.methods.directions.method import WAYS
-from ohlora_lib.methods.directions.options import TrainingOptions
+from ohlora_lib.methods.directions.options import ControlOptions, TrainingOptions
 from ohlora_lib.methods.finetune.versions import RECIPES, VERSIONS
 from ohlora_lib.methods.vectorfind.groups import GROUPING
 from ohlora_lib.methods.vectorfind.groups import VERSIONS as SEARCHES
@@ -172,6 +172,29 @@ class DirectionTraining(Section):
     content: NotNegative = about("weight of the length of a step", TrainingOptions.content)
 
 
+class ControlTraining(Section):
+    """Training of the control network, and how often its pictures are measured."""
+
+    steps: Count = about("training steps", ControlOptions.steps)
+    batch: Count = about("faces per step", ControlOptions.batch)
+    lr: Positive = about("Adam step size; falls to 0 along a cosine", ControlOptions.lr)
+    width: Count = about("units of each of its three hidden layers", ControlOptions.width)
+    spread: Positive = about(
+        "standard deviation of the requests it learns from, in score units", ControlOptions.spread
+    )
+    reach: Positive = about(
+        "requests lie within plus or minus this many score units, and within what faces score",
+        ControlOptions.reach,
+    )
+    others: NotNegative = about("weight of what shall not change", ControlOptions.others)
+    pixels: NotNegative = about("weight of the change of the picture", ControlOptions.pixels)
+    length: NotNegative = about("weight of the latent's growth", ControlOptions.length)
+    rounds: Count = about(
+        "measurements of a picture; 1 measures the face as it is, more also correct what is drawn",
+        ControlOptions.rounds,
+    )
+
+
 class Directions(Section):
     """Calibrated, decoupled directions, fitted in several ways that build on each other."""
 
@@ -185,6 +208,7 @@ class Directions(Section):
     training: DirectionTraining = section(
         DirectionTraining, "gradient descent of the trained directions"
     )
+    control: ControlTraining = section(ControlTraining, "training of the control network")
 
 
 class Judging(Section):

@@ -23,7 +23,7 @@ from ohlora_lib.generators.synthesis import Synthesizer
 from ohlora_lib.methods.directions import given as directions_given
 from ohlora_lib.methods.directions.closed_form import fit_linear
 from ohlora_lib.methods.directions.fit import fit_directions
-from ohlora_lib.methods.directions.method import WAYS
+from ohlora_lib.methods.directions.method import OPTIONS, WAYS
 from ohlora_lib.methods.directions.stored import Directions
 from ohlora_lib.methods.moments import moments
 from ohlora_lib.methods.sampling import (
@@ -107,7 +107,7 @@ def colours(generator, tmp_path_factory) -> tuple[Directions, np.ndarray]:
 
 @pytest.fixture(scope="session")
 def fitted(files, tmp_path_factory) -> Path:
-    """All four ways, each from its start."""
+    """All ways, each from its start."""
     folder = tmp_path_factory.mktemp("fitted")
     options = {"steps": 3, "batch": 4}
     with pytest.MonkeyPatch.context() as patch:
@@ -117,6 +117,6 @@ def fitted(files, tmp_path_factory) -> Path:
                 way, **files, path=folder / f"{way}.safetensors",
                 metrics_path=folder / f"{way}.json", state=folder / "state" / way, seed=3,
                 start=folder / f"{start}.safetensors" if start else None,
-                options=options if way == "trained" else None,
+                options=options if way in OPTIONS else None,
             )  # fmt: skip
     return folder

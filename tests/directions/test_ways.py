@@ -24,7 +24,7 @@ from ohlora_lib.generators.synthesis import Synthesizer
 from ohlora_lib.methods.directions.calibration import measured_slopes
 from ohlora_lib.methods.directions.closed_form import fit_linear
 from ohlora_lib.methods.directions.fit import fit_directions
-from ohlora_lib.methods.directions.method import WAYS
+from ohlora_lib.methods.directions.method import OPTIONS, WAYS
 from ohlora_lib.methods.directions.options import TrainingOptions
 from ohlora_lib.methods.directions.reader import Reader
 from ohlora_lib.methods.directions.stored import Directions, load_directions
@@ -218,15 +218,17 @@ def test_every_way_gives_a_model_that_draws(files, fitted, way):
     assert provenance["method"] == way and provenance["seed"] == 3
     assert provenance["units"] == {name: {"mean": 3.0, "std": 2.0, "count": 9} for name in OUTPUTS}
     assert provenance["samples"] == SAMPLES
-    assert ("training" in provenance) == (way == "trained")
+    assert ("training" in provenance) == (way in OPTIONS)
     for name in ("generator", "property_cnn"):
         assert provenance[name] == tensors_digest(load_network(files[name]).state_dict())
     assert list(provenance["classifiers"]) == ["gender"]
     metrics = read_json(fitted / f"{way}.json")
     assert metrics["method"] == way and metrics["names"] == [*OUTPUTS, "gender"]
-    own = {"linear": "explained", "masked": "strengths", "trained": "training"}
+    own = {"linear": "explained", "masked": "strengths", "control": "requests"}
     for other, key in own.items():
         assert (key in metrics) == (other == way)
+    assert ("training" in metrics) == (way in OPTIONS)
+    assert (model.directions.control is not None) == (way == "control")
     for key in ("slopes_before", "mahalanobis"):
         assert set(metrics[key]) == set(CONTROLLED)
         assert np.isfinite(list(metrics[key].values())).all()
@@ -241,7 +243,7 @@ def test_a_step_of_one_moves_the_property_by_one_unit(files, fitted, way):
     reader = Reader(files["property_cnn"], files["classifiers"])
     synthesizer = Synthesizer(load_network(files["generator"]))
     probes = read_samples(files["samples"], ["w"], 12)["w"]
-    slopes = measured_slopes(synthesizer, directions.steps, probes, reader)
+    slopes = measured_slopes(synthesizer, directions, probes, reader)
     assert np.allclose(slopes, 1, atol=0.25)
 
 

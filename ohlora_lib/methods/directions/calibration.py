@@ -24,26 +24,34 @@ def rescaled(directions: Directions, slopes: np.ndarray) -> Directions:
 
 
 def measured_slopes(
-    synthesizer: Synthesizer, steps: np.ndarray, w: np.ndarray, reader: Reader
+    synthesizer: Synthesizer, directions: Directions, w: np.ndarray, reader: Reader
 ) -> np.ndarray:
     """Measure the change of each property per unit of its own step.
 
     Args:
         synthesizer: of the generator.
-        steps: [L, 3, D].
+        directions: to be measured.
         w: float32 [N, D], faces to try it on.
         reader: what measures.
 
     Returns:
         float64 [3], from -`REACH` to +`REACH`.
     """
-    base = np.repeat(w[:, None], len(steps), axis=1)
+    base = np.repeat(w[:, None], len(directions.steps), axis=1)
+    stands = np.zeros((len(w), len(CONTROLLED)))  # do not matter where all faces step alike
+    if directions.control is not None:
+        stands = predict(reader.network, synthesizer.from_w(base), CONTROLLED)
+
+    def moves(unit: np.ndarray) -> np.ndarray:
+        return directions.moves(np.tile(unit, (len(w), 1)), w, stands)
+
+    units = REACH * np.eye(len(CONTROLLED))
     slopes = []
     for i, name in enumerate(CONTROLLED):
         ends = [
-            predict(
-                reader.network, synthesizer.from_w(base + sign * REACH * steps[:, i]), [name]
-            ).mean(dtype=float)
+            predict(reader.network, synthesizer.from_w(base + moves(sign * units[i])), [name]).mean(
+                dtype=float
+            )
             for sign in (1, -1)
         ]
         slopes.append((ends[0] - ends[1]) / (2 * REACH))

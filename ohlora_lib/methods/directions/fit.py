@@ -53,17 +53,18 @@ def fit_directions(
         path: checkpoint to write, see `methods.directions.stored`. Its provenance: `method`,
             `seed`, `samples` (how many the fit saw), `units` (mean and standard deviation of the
             raw scores that define one; hairstyle is in units of the population that its network
-            learnt from), `training` (options; of trained directions), and digests of the weights of
-            `generator`, `property_cnn` and each of `classifiers`.
+            learnt from), `training` (options, of ways that are trained), and digests of the
+            weights of `generator`, `property_cnn` and each of `classifiers`.
         metrics_path: JSON to write.
-        state: folder of the resumable state, for `trained`.
+        state: folder of the resumable state, of ways that are trained.
         seed: the run's seed.
         start: checkpoint of the way that this one begins with, if it begins with one.
         rows: use only so many samples; all when None.
-        options: fields of `TrainingOptions` that differ.
+        options: that differ from the defaults, see `methods.directions.options`; `rounds` takes the
+            place of the way's own.
         batch_size: pictures per forward pass.
         device: torch device name.
-        code: digest of the code that fits; `trained` does not go on from other code's state.
+        code: digest of the code that fits; a training does not go on from other code's state.
 
     Raises:
         InputError: a file is missing, damaged or does not belong to the others.
@@ -97,10 +98,10 @@ def fit_directions(
         check_origin(start, "property_cnn", reader.network, property_cnn)
         provenance = {**read_checkpoint(start).provenance, **provenance}
     directions, facts, more = fitted_by.fit(given)
-    slopes = measured_slopes(given.synthesizer, directions.steps, given.probes, reader)
+    slopes = measured_slopes(given.synthesizer, directions, given.probes, reader)
     if fitted_by.RESCALED:
         directions = rescaled(directions, slopes)
-    directions = directions.rounds(fitted_by.ROUNDS)
+    directions = directions.rounds(given.options.get("rounds", fitted_by.ROUNDS))
     metrics = {
         "method": way,
         "names": list(reader.names),

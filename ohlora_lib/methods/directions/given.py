@@ -30,7 +30,7 @@ class Given:
     seed: int  # the run's
     state: str | Path  # folder for the state of a training
     start: Directions | None = None  # of the way that this one begins with
-    options: dict[str, Any] = field(default_factory=dict)  # that differ from `TrainingOptions`
+    options: dict[str, Any] = field(default_factory=dict)  # that differ, see `directions.options`
     device: str = "cpu"
     code: str = ""  # digest of the code that fits
 

@@ -14,7 +14,10 @@ WAYS: dict[str, str | None] = {
     "masked": "linear",
     "trained": "masked",
     "closed_loop": "linear",
+    "control": "linear",
 }
+# Ways that are trained -> the section of the configuration's `directions` that says how.
+OPTIONS = {"trained": "training", "control": "control"}
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,11 @@ class DirectionsMethod(Method):
         """The directions that it begins with; [] if with none."""
         start = WAYS[self.name]
         return [] if start is None else self.results("directions", directions=start)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """How it is trained; {} if it is not."""
+        return self.settings[OPTIONS[self.name]] if self.name in OPTIONS else {}
 
     @property
     def population(self) -> str:

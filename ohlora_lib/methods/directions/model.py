@@ -31,6 +31,9 @@ class DirectionModel:
     first move: what a face cannot show is not forced, since the scorer would then be deceived
     rather than obeyed. The scorer guides and must not be the only judge.
 
+    Where the directions have a control network, it adds to D (t - s) what it has learnt for w, t
+    and s; a correction asks it anew, for a request that is further off by what was missed.
+
     Args:
         generator: a latent is z with its label, if any, behind it.
         directions: see `Directions`.
@@ -88,14 +91,17 @@ class DirectionModel:
         """Return what `steer` does, and its pictures where moved faces were measured."""
         w = map_latents(self.synthesizer, np.asarray(latents, np.float32))
         base = np.repeat(w[:, None], len(self.directions.steps), axis=1)
-        first = requested - self._standing(latents, w)
+        requested = self.directions.shown(np.asarray(requested))
+        stands = self._standing(latents, w)
+        first = requested - stands
         best, images = first.copy(), None
         least = np.full(len(w), np.inf)
         rows, tried = np.arange(len(w)), first  # those still being corrected
         for _ in range(self.directions.measured - 1):
             if not len(rows):
                 break
-            drawn = self.synthesizer.from_w(base[rows] + self._moves(tried))
+            moves = self.directions.moves(tried, w[rows], stands[rows])
+            drawn = self.synthesizer.from_w(base[rows] + moves)
             errors = requested[rows] - self.scorer(drawn)
             size = np.abs(errors).max(axis=1)
             better = size < least[rows]
@@ -105,11 +111,7 @@ class DirectionModel:
             going_on = better & (size >= CLOSE)  # a correction that fails would fail again
             rows, begun = rows[going_on], first[rows[going_on]]
             tried = begun + self._limited((tried + errors)[going_on] - begun, begun)
-        return base + self._moves(best), images
-
-    def _moves(self, units: np.ndarray) -> np.ndarray:
-        """Return the change of w per layer, [N, L, D], of so many units [N, 3]."""
-        return np.einsum("np,lpd->nld", units.astype(np.float32), self.directions.steps)
+        return base + self.directions.moves(best, w, stands), images
 
     def _limited(self, change: np.ndarray, first: np.ndarray) -> np.ndarray:
         """Shorten corrections [N, 3] that leave the trust region around the first moves [N, 3]."""

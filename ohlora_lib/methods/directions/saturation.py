@@ -88,7 +88,7 @@ def measure_saturation(
                 known = moments(samples, reader.names, size)
                 fit = fit_linear(known, reader.own)
                 plain = linear_directions(known, fit, reader, network.num_layers)
-                slopes = measured_slopes(synthesizer, plain.steps, found["w"][:PROBED], reader)
+                slopes = measured_slopes(synthesizer, plain, found["w"][:PROBED], reader)
                 directions = rescaled(plain, slopes)
                 draw: Draw = DirectionModel(network, directions, None, batch_size, device).draw
             else:

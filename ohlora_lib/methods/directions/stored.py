@@ -8,11 +8,13 @@ import numpy as np
 import torch
 
 from ohlora_lib.errors import InputError, rebuild
+from ohlora_lib.methods.directions.control import ControlNetwork
 from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.store.checkpoints import read_checkpoint, save_checkpoint
 
 KIND = "directions"  # of checkpoints
 TENSORS = ("steps", "masks", "readout", "offset", "mean", "covariance")
+CONTROL = "control."  # begins the names of a control network's tensors
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Directions:
         covariance: float32 [D, D], of w.
         measured: how often is measured: 0 trusts `readout` for where a face stands, 1 measures the
             face itself, more also measure the moved face, correct, and keep the best try.
+        control: what bends the steps by the face they start from; None where they are the same for
+            all faces.
     """
 
     steps: np.ndarray
@@ -40,6 +44,7 @@ class Directions:
     mean: np.ndarray
     covariance: np.ndarray
     measured: int = 0
+    control: ControlNetwork | None = None
 
     def __post_init__(self) -> None:
         layers, properties, width = self.steps.shape
@@ -57,13 +62,39 @@ class Directions:
         missing = [name for name in CONTROLLED if name not in self.names]
         if missing:
             raise ValueError(f"the readout does not predict {', '.join(missing)}")
+        if self.control is not None and self.control.last.out_features != width:
+            found = self.control.last.out_features
+            raise ValueError(f"the control network moves {found} numbers of w, not {width}")
 
     def rounds(self, measured: int) -> "Directions":
         """Return the same directions, followed with so many measurements."""
         return replace(self, measured=measured)
 
+    def shown(self, requested: np.ndarray) -> np.ndarray:
+        """Return the requests that are followed, [N, 3]; a control network has learnt some only."""
+        return requested if self.control is None else self.control.shown(requested)
+
+    def moves(self, units: np.ndarray, w: np.ndarray, stands: np.ndarray) -> np.ndarray:
+        """Return what is added to every layer's w so that faces change by so many score units.
+
+        Args:
+            units: [N, 3], what is requested less where the faces stand.
+            w: float32 [N, D], of the faces.
+            stands: [N, 3], their scores.
+
+        Returns:
+            float32 [N, L, D].
+        """
+        moves = np.einsum("np,lpd->nld", units.astype(np.float32), self.steps)
+        if self.control is None:
+            return moves
+        return moves + self.control.bend(w, stands + units, stands)[:, None]
+
     def lengths(self) -> np.ndarray:
-        """Return the Mahalanobis norm of one unit's step of each property [3], mean over layers."""
+        """Return the Mahalanobis norm of one unit's step of each property [3], mean over layers.
+
+        What a control network adds is not in it.
+        """
         inverse = np.linalg.inv(self.covariance.astype(np.float64))
         squares = np.einsum("lpd,de,lpe->lp", self.steps, inverse, self.steps)
         return np.sqrt(squares.mean(axis=0))
@@ -89,6 +120,10 @@ def save_directions(
         "names": list(directions.names),
         "measured": directions.measured,
     }
+    if directions.control is not None:
+        parts = directions.control.state_dict().items()
+        tensors |= {f"{CONTROL}{name}": tensor for name, tensor in parts}
+        config["control"] = {"width": directions.control.width}
     save_checkpoint(path, tensors, KIND, config, provenance)
 
 
@@ -107,9 +142,19 @@ def load_directions(path: str | Path) -> Directions:
     try:
         tensors = {name: found.tensors[name].numpy() for name in TENSORS}
         names = tuple(found.config["names"])
-        return Directions(**tensors, names=names, measured=found.config["measured"])
-    except (KeyError, ValueError) as error:
+        control = None
+        if "control" in found.config:
+            control = ControlNetwork(tensors["mean"].size, **found.config["control"]).eval()
+            parts = found.tensors.items()
+            control.load_state_dict(
+                {key[len(CONTROL) :]: part for key, part in parts if key.startswith(CONTROL)}
+            )
+        return Directions(
+            **tensors, names=names, measured=found.config["measured"], control=control
+        )
+    except (KeyError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
         raise InputError(
-            f"{path} holds no complete set of directions ({error}); supply the right file, or "
+            f"{path} holds no complete set of directions ({reason}); supply the right file, or "
             f"{rebuild(path)}"
         ) from error
