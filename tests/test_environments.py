@@ -21,6 +21,7 @@ CONDA_NAMES = {
 }  # as conda-forge calls them
 IMPORT_NAMES = {
     "PIL": "pillow",
+    "ai_edge_litert": "ai-edge-litert",
     "cv2": "opencv-python-headless",
     "pydantic_core": "pydantic",  # which is made of it
     "sklearn": "scikit-learn",
@@ -33,8 +34,10 @@ def project() -> dict:
     return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
-def requirements(lines: list[str]) -> dict[str, str]:
-    """Return version bounds by package."""
+def requirements(lines: list[str | dict[str, list[str]]]) -> dict[str, str]:
+    """Return version bounds by package; a dictionary is what pip adds to a conda environment."""
+    added = [line for each in lines if isinstance(each, dict) for line in each["pip"]]
+    lines = [line for line in lines if isinstance(line, str) and line != "pip"] + added
     return {
         name.lower(): bound.replace(" ", "")
         for name, bound in (REQUIREMENT.match(line).groups() for line in lines)
@@ -42,7 +45,9 @@ def requirements(lines: list[str]) -> dict[str, str]:
 
 
 def bounds() -> dict[str, str]:
-    return requirements(project()["dependencies"]) | {"python": project()["requires-python"]}
+    extra = project()["optional-dependencies"]["pretrain"]
+    listed = requirements([*project()["dependencies"], *extra])
+    return listed | {"python": project()["requires-python"]}
 
 
 @pytest.mark.parametrize("path", ENVS, ids=[path.stem for path in ENVS])
@@ -143,7 +148,7 @@ def test_a_rule_asks_for_a_gpu_exactly_if_its_script_uses_one():
 
 def test_only_torch_environments_hold_torch():
     holders = {path.stem for path in ENVS if "pytorch" in path.read_text()}
-    assert holders == {"torch"}
+    assert holders == {"torch", "pretrain"}
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "rules").glob("*.smk")), ids=lambda path: path.stem)
@@ -162,15 +167,16 @@ def test_every_dependency_has_a_reason():
             assert "#" in line, line
 
 
-def test_the_lock_holds_every_dependency_with_hashes_and_no_address():
-    text = (ROOT / "requirements.lock").read_text()
+@pytest.mark.parametrize(("lock", "extra"), [("", "test"), ("-pretrain", "pretrain")])
+def test_the_lock_holds_every_dependency_with_hashes_and_no_address(lock, extra):
+    text = (ROOT / f"requirements{lock}.lock").read_text()
     assert "http" not in text and "--index" not in text and "--find-links" not in text
     locked = {}
     for entry in re.split(r"\n(?=\S)", text.strip()):
         name, version = re.match(r"([a-z0-9.-]+)==(\S+)", entry).groups()
         assert "--hash=sha256:" in entry, name
         locked.setdefault(name, []).append(version)
-    needed = [*project()["dependencies"], *project()["optional-dependencies"]["test"]]
+    needed = [*project()["dependencies"], *project()["optional-dependencies"][extra]]
     for name, bound in requirements(needed).items():
         lowest = tuple(map(int, re.search(r">=([\d.]+)", bound).group(1).split(".")))
         for version in locked[name]:

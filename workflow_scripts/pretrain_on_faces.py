@@ -2,7 +2,7 @@
 
 from ohlora_lib.runtime.jobs import start_job
 
-start_job(snakemake.log[0], snakemake.threads, snakemake.resources.gpu)
+start_job(snakemake.log[0], snakemake.threads)
 
 from pathlib import Path
 

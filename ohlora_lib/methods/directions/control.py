@@ -12,7 +12,7 @@ from ohlora_lib.scores import CONTROLLED
 from ohlora_lib.store.picture_tensors import full_batches
 
 AT_ONCE = 64  # faces per forward pass; always as many, so that none depends on its company
-ASKED = 2 * len(CONTROLLED)  # numbers beside w: what is requested, and where the face stands
+GIVEN = 2 * len(CONTROLLED)  # numbers beside w: requested scores, and those of the face as it is
 
 
 class ControlNetwork(nn.Module):
@@ -27,7 +27,7 @@ class ControlNetwork(nn.Module):
         super().__init__()
         self.width = width
         self.hidden = nn.Sequential(
-            nn.Linear(w_dim + ASKED, width),
+            nn.Linear(w_dim + GIVEN, width),
             nn.SiLU(),
             nn.Linear(width, width),
             nn.SiLU(),

@@ -59,8 +59,8 @@ def fit(given: Given) -> tuple[Directions, dict[str, Any], dict[str, Any]]:
         given.device,
         given.code,
     )
-    asked = dict(zip(CONTROLLED, bounds.T.tolist(), strict=True))
-    return directions, {"training": vars(options), "requests": asked}, {"training": vars(options)}
+    limits = dict(zip(CONTROLLED, bounds.T.tolist(), strict=True))
+    return directions, {"training": vars(options), "requests": limits}, {"training": vars(options)}
 
 
 def request_bounds(scores: np.ndarray, reach: float) -> np.ndarray:
