@@ -15,7 +15,7 @@ LOCK := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-slurm demo smoke test test-robust test-slurm bench pretrain lint lock clean
+.PHONY: help setup setup-slurm demo smoke smoke-faces test test-robust test-slurm bench pretrain lint lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ demo: setup ## the whole workflow on two CPU cores, then results/report.html
 smoke: setup ## the same workflow with tiny counts, in results/smoke
 	$(SNAKEMAKE) $(SMOKE)
 	$(SNAKEMAKE) $(SMOKE) --report results/smoke/report.html
+
+smoke-faces: setup ## the same on photographic faces, in results/smoke_faces
+	$(SNAKEMAKE) --configfile config/faces64.yaml config/smoke.yaml --config results=results/smoke_faces
 
 test: setup ## run the tests
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
