@@ -79,7 +79,8 @@ class FaceParser(Section):
 class FaceAnnotator(Section):
     """The annotator of faces64."""
 
-    kimg: Positive = about("thousand pictures seen", 120)
+    kimg: Positive = about("thousand pictures seen", 160)
+    width: Count = about("channels of its first layer", 32)
 
 
 class FaceDiscriminator(Section):

@@ -65,9 +65,13 @@ def train_parser(
 
 
 def train_annotator(
-    pool: PortraitPool, options: ReaderOptions, state_directory: str | Path, code: str = ""
+    pool: PortraitPool,
+    options: ReaderOptions,
+    state_directory: str | Path,
+    code: str = "",
+    width: int = 24,
 ) -> Annotator:
-    """Train an annotator on a balanced pool; resumable, see `train_parser`."""
+    """Train an annotator of a width on a balanced pool; resumable, see `train_parser`."""
 
     def loss(network: nn.Module, images: Tensor, rows: np.ndarray) -> Tensor:
         answers = torch.from_numpy(pool.attributes[rows]).float()
@@ -78,7 +82,7 @@ def train_annotator(
 
     with torch.random.fork_rng():
         torch.manual_seed(derive_seed(options.seed, "annotator"))
-        network = Annotator()
+        network = Annotator(width)
         return _fit(network, loss, pool, options, state_directory, code)
 
 

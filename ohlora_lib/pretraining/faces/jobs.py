@@ -76,7 +76,10 @@ def pretrain_annotator(
     seed: int,
     code: str = "",
 ) -> None:
-    """Annotator, with its accuracy on held-out labels by eye in the provenance."""
+    """Annotator, with its accuracy on held-out labels by eye in the provenance.
+
+    `options` are `kimg` and its `width`.
+    """
     by_eye = labelled_faces(load_generator(generator), labels)
     tested = np.arange(len(by_eye)) % HELD_OUT == 0
     learnt = _rows(by_eye, np.tile(np.flatnonzero(~tested), EYE_COPIES))
@@ -84,7 +87,8 @@ def pretrain_annotator(
     gender, quality = (ATTRIBUTES.index(name) for name in ("gender", "quality"))
     faces.attributes[np.isnan(faces.attributes[:, gender]), quality] = 0  # no face was found
     pool = _joined(faces, learnt)
-    network = train_annotator(pool, ReaderOptions(**options, seed=seed), state, code)
+    settings = ReaderOptions(kimg=options["kimg"], seed=seed)
+    network = train_annotator(pool, settings, state, code, options["width"])
     accuracy = annotator_accuracy(network, _rows(by_eye, np.flatnonzero(tested)))
     save_network(weights_path, network, {"accuracy_by_eye": accuracy})
 
