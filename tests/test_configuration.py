@@ -150,6 +150,8 @@ def test_schema_is_strict_and_every_value_is_described():
         ({"attributes": {"gender": {"learning_rate": "5e-5"}}}, "attributes.gender.learning_rate must be a number, not the text '5e-5'; write 5.0e-05"),
         ({"attributes": {"hat": {}}}, "the key 'max_loss' is missing in attributes.hat"),
         ({"attributes": {"hat": {"max_los": 1}}}, "unknown key 'max_los' in attributes.hat; did you mean 'max_loss'?"),
+        ({"domain": {"crops": {"eyes": [0.6, 0.4, 0, 1]}}}, "domain.crops.eyes is [0.6, 0.4, 0, 1], which is empty"),
+        ({"domain": {"crops": {"ears": [0, 1, 0, 1]}}}, "domain.crops"),
         ({"scores": {"v2": {"eyes": {"rows": [100, 50]}}}}, "scores.v2.eyes.rows is [100, 50], which is empty"),
         ({"property_cnn": {"population": "orignal"}}, "property_cnn.population is the unknown population 'orignal'; did you mean 'original'?"),
         ({"hairstyle_cnn": {"population": "v9"}}, "hairstyle_cnn.population is the unknown population 'v9'; allowed are original, v1"),

@@ -103,6 +103,14 @@ def test_hair_lies_around_the_face_and_not_in_it(segmenter, faces):
     assert (height[hair.any(axis=(1, 2))] < 150).mean() > 0.8
 
 
+def test_a_forehead_is_skin_and_the_upper_corners_are_background(segmenter, faces):
+    maps = segmenter.segment(faces["images"]).class_maps
+    drawn = face_maps(faces["landmarks"], 224)
+    assert ((maps == 1) & (drawn == 0)).mean() > 0.02
+    corners = maps[:, :30][:, :, [*range(15), *range(209, 224)]]
+    assert (corners == 1).mean() < 0.1
+
+
 @pytest.mark.skipif(not REAL.is_dir(), reason="needs ../shared/data/faces256")
 def test_real_faces_are_imported_segmented_and_scored(tmp_path):
     folder = tmp_path / "faces"

@@ -30,6 +30,11 @@ def cross_checks(config: dict, root: Path) -> Iterator[tuple[Place, str]]:
         text = f"run is {config['run']!r}, the name of a population, which has that folder already"
         yield ("run",), f"{text}; choose another"
     yield from _windows(config, ())
+    for name, (top, bottom, left, right) in config["domain"]["crops"].items():
+        if top >= bottom or left >= right:
+            here = ("domain", "crops", name)
+            text = f"{dotted(here)} is {[top, bottom, left, right]}, which is empty"
+            yield here, f"{text}; give top, bottom, left, right, each first one smaller"
     segmenter = config["domain"]["segmenter"]
     if segmenter["kind"] == "facexformer" and segmenter["detector"] is None:
         here = ("domain", "segmenter", "detector")

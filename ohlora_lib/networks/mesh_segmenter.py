@@ -1,4 +1,4 @@
-"""The segmenter of photographs: the face by the face mesh, the hair by a small parser."""
+"""The segmenter of photographs: the face by the face mesh, what is around it by a small parser."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,18 +21,19 @@ from ohlora_lib.store.layout import MAP_SIDE
 from ohlora_lib.store.picture_tensors import full_batches, to_float
 
 PARSED = 64  # px, the side of the pictures that the parser has learnt from
+SKIN = 1
 FRINGE_OVER = (0, 1, 2, 3)  # classes that hair may cover: background, skin, brows
 
 
 class MeshSegmenter:
     """Finds landmarks and a class map in whole pictures; nothing is cut off.
 
-    Neck and clothes count as background. A face counts as found where the mesh's own score says
-    that there rather is one.
+    Forehead and ears are skin, neck and clothes count as background. A face counts as found where
+    the mesh's own score says that there rather is one.
 
     Args:
         mesh: the face mesh.
-        parser: predicts where hair is.
+        parser: predicts where hair is, and skin outside the mesh.
         box: where faces lie, centre x and y and side in fractions of the picture: of aligned
             pictures it is always the same.
         batch_size: pictures at once; the last batch is padded, so that what is found in a picture
@@ -58,18 +59,20 @@ class MeshSegmenter:
     def segment(self, images: np.ndarray) -> Segmentation:
         """See `Segmenter`; images uint8 [N, side, side, 3]."""
         count, height, width, _ = images.shape
-        hair = np.zeros((count, MAP_SIDE, MAP_SIDE), bool)
+        around = np.zeros((count, MAP_SIDE, MAP_SIDE), np.uint8)
         points = np.full((count, POINTS, 3), np.nan, np.float16)
         found = np.zeros(count, bool)
         for rows, batch in full_batches(images, self.batch_size):
             own = rows.stop - rows.start
             pictures = to_float(batch, self.device)
             landmarks, exists = self._landmarks(pictures)
-            hair[rows] = self._hair(pictures)[:own]
+            around[rows] = self._around(pictures)[:own]
             found[rows] = exists[:own]
             points[rows][found[rows]] = landmarks[:own][found[rows]]
         maps = face_maps(points, MAP_SIDE)
-        maps[hair & np.isin(maps, FRINGE_OVER) & found[:, None, None]] = HAIR
+        around[~found] = 0
+        maps[(around == SKIN) & (maps == 0)] = SKIN
+        maps[(around == HAIR) & np.isin(maps, FRINGE_OVER)] = HAIR
         cuts = np.tile(np.array([0, 0, width, height], np.float32), (count, 1))
         return Segmentation(maps, cuts, found, points)
 
@@ -79,10 +82,10 @@ class MeshSegmenter:
         return faces.points.cpu().numpy().astype(np.float16), (faces.score_logit > 0).cpu().numpy()
 
     @torch.inference_mode()
-    def _hair(self, pictures: Tensor) -> np.ndarray:
+    def _around(self, pictures: Tensor) -> np.ndarray:
         if pictures.shape[-1] != PARSED:
             pictures = F.interpolate(pictures, (PARSED, PARSED), mode="area")
-        return (self.parser.class_maps(pictures, MAP_SIDE) == HAIR).cpu().numpy()
+        return self.parser.class_maps(pictures, MAP_SIDE).cpu().numpy()
 
 
 def load(

@@ -15,7 +15,7 @@ from ohlora_lib.networks.face_mesh_crop import FACES64_BOX, find_landmarks
 from ohlora_lib.networks.face_mesh_maps import face_maps
 from ohlora_lib.networks.files import load_generator, load_network
 from ohlora_lib.pretraining.faces.age_gender import AGE, GENDER, AgeGender
-from ohlora_lib.pretraining.faces.hair import hair_mask
+from ohlora_lib.pretraining.faces.hair import CHIN, hair_mask
 from ohlora_lib.pretraining.faces.packages import read_member
 from ohlora_lib.pretraining.faces.person import MODEL, SIDE, PersonMask
 from ohlora_lib.pretraining.faces.plan import ARRAYS
@@ -27,6 +27,7 @@ from ohlora_lib.store.atomic import atomic_path
 from ohlora_lib.store.picture_tensors import to_float
 
 CHUNK = 50  # faces at once
+SKIN = 1
 
 
 def draw_faces(
@@ -103,6 +104,9 @@ def _class_map(
     if hair is None:
         return np.full((side, side), UNKNOWN, np.uint8)
     classes = face_maps(landmarks[None], side)[0]
+    # forehead, ears and a bald crown are skin, but neck and clothes are background
+    above = np.arange(side)[:, None] < landmarks[CHIN, 1] * side
+    classes[above & (mask > 0.5) & (classes == 0)] = SKIN
     classes[hair & (classes <= 3)] = HAIR  # over background, skin and brows
     return classes
 
