@@ -64,6 +64,7 @@ rule read_attributes:
     params:
         seed=lookup(dpath="seed", within=config),
         crops=lookup(dpath="domain/crops", within=config),
+        face_box=lookup(dpath="domain/segmenter/box", within=config),
     script:
         "../workflow_scripts/read_attributes.py"
 

@@ -48,12 +48,18 @@ def search_memory(wildcards):
 
 
 def attribute_readers(wildcards):
-    """Input function: the annotator, else the first fold of each of the population's attributes."""
-    if config["domain"]["annotator"] is not None:
-        return {"annotator": config["domain"]["annotator"]}
+    """Input function: the annotator, else the first fold of each of the population's attributes.
+
+    Where the domain names an identity embedding, also this and the face mesh that it needs.
+    """
+    domain, found = config["domain"], {}
+    if domain["identity"] is not None:
+        found = {"identity": domain["identity"], "face_mesh": segmenter_files(config)["weights"]}
+    if domain["annotator"] is not None:
+        return {"annotator": domain["annotator"], **found}
     population = METHODS[wildcards.method].population
     attributes = config["populations"][population]["attributes"]
-    return {"classifiers": recipes.classifiers(results, population, attributes)}
+    return {"classifiers": recipes.classifiers(results, population, attributes), **found}
 
 
 def judge_inputs(wildcards):

@@ -145,6 +145,7 @@ def test_schema_is_strict_and_every_value_is_described():
         ({"domain": {"resolution": 65}}, "domain.resolution is 65; allowed are 8, 16, 32, 64"),
         ({"domain": {"segmenter": {"kind": "sam"}}}, "domain.segmenter.kind is the text 'sam'; allowed are mesh, parser, facexformer"),
         ({"domain": {"segmenter": {"kind": "facexformer", "detector": None}}}, "domain.segmenter.detector is null, but facexformer"),
+        ({"domain": {"identity": "identity.safetensors"}}, "domain.identity is given, but needs landmarks, which only the segmenter mesh finds"),
         ({"domain": {"segmenter": {"batch": 0}}}, "domain.segmenter.batch must be at least 1, not 0"),
         ({"domain": None}, "domain must be a mapping of keys to values, not null"),
         ({"attributes": {"gender": {"learning_rate": "5e-5"}}}, "attributes.gender.learning_rate must be a number, not the text '5e-5'; write 5.0e-05"),

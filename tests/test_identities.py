@@ -248,6 +248,10 @@ def test_what_a_domain_cannot_tell_does_not_count(copied, tmp_path):
     found, _ = rank(copied, tmp_path)
     assert (found["sameness"] == 1).all() and found[["age", "glass", "drift"]].isna().all(axis=None)
     assert found["looks"].between(0.75, 0.88).all()
+    drift = np.where(pick(read_table(copied / "requests.parquet"), 2), np.nan, 0.2)
+    write_table(copied / "attributes.parquet", table.assign(drift=drift))  # no face of latent 2
+    found = rank(copied, tmp_path)[0].set_index("latent")["sameness"]
+    assert found[2] == 0 and found.drop(2).to_numpy() == pytest.approx(0.8)
     write_table(copied / "attributes.parquet", table[["row"]].assign(drift=np.nan))
     found, _ = rank(copied, tmp_path)
     assert (found["looks"] == 1).all() and found["flips"].isna().all()

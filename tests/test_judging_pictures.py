@@ -226,23 +226,28 @@ def test_without_an_annotator_the_first_folds_read(tmp_path, portraits):
     assert ((answers > 0) & (answers < 1)).all()
 
 
-def test_attributes_of_a_method_and_the_quality_of_its_random_pictures(tmp_path):
-    model = checkpoint(tmp_path)
-    drawn(tmp_path, model)
+def to_read(folder: Path) -> tuple[AnnotatorReader, dict]:
+    """Draw a method's pictures and nine filtered images; return a reader and paths for it."""
+    drawn(folder, checkpoint(folder))
     images = np.random.default_rng(0).integers(0, 256, (9, 32, 32, 3), np.uint8)
     ids = np.arange(9)
-    write_image_shard(tmp_path / "images.parquet", ids, ids, np.zeros((9, 2)), images)
-    write_table(tmp_path / "filtered.parquet", pd.DataFrame({"id": ids}))
-    reader = load_reader(saved(tmp_path / "annotator.safetensors", Annotator(4)))
-    arguments = {
-        "requests_path": tmp_path / "requests.parquet",
-        "pictures_path": tmp_path / "pictures.parquet",
-        "image_paths": [tmp_path / "images.parquet"],
-        "filtered_path": tmp_path / "filtered.parquet",
-        "table_path": tmp_path / "attributes.parquet",
-        "quality_path": tmp_path / "quality.json",
+    write_image_shard(folder / "images.parquet", ids, ids, np.zeros((9, 2)), images)
+    write_table(folder / "filtered.parquet", pd.DataFrame({"id": ids}))
+    reader = load_reader(saved(folder / "annotator.safetensors", Annotator(4)))
+    return reader, {
+        "requests_path": folder / "requests.parquet",
+        "pictures_path": folder / "pictures.parquet",
+        "image_paths": [folder / "images.parquet"],
+        "filtered_path": folder / "filtered.parquet",
+        "table_path": folder / "attributes.parquet",
+        "quality_path": folder / "quality.json",
         "seed": 1,
     }
+
+
+def test_attributes_of_a_method_and_the_quality_of_its_random_pictures(tmp_path):
+    reader, arguments = to_read(tmp_path)
+    ids = np.arange(9)
     read_attributes(reader, **arguments)
     requests, table = (read_table(tmp_path / f"{n}.parquet") for n in ("requests", "attributes"))
     assert list(table.columns) == ["row", *ATTRIBUTES, "drift", "elsewhere"]
@@ -271,6 +276,61 @@ def test_attributes_of_a_method_and_the_quality_of_its_random_pictures(tmp_path)
     write_table(tmp_path / "filtered.parquet", pd.DataFrame({"id": ids[:3]}))
     with pytest.raises(InputError, match="filtered.parquet keeps 3 images"):
         read_attributes(reader, **arguments)
+
+
+class Faces:
+    """An identity reader that sees a face where the mean of red is above a threshold.
+
+    Args:
+        threshold: of levels.
+        noise: whether it also sees one in the filtered images, which are noise.
+    """
+
+    def __init__(self, threshold: float, noise: bool = True) -> None:
+        self.threshold, self.noise, self.seen = threshold, noise, 0
+
+    def read(self, images: np.ndarray) -> np.ndarray:
+        self.seen += len(images)
+        colours = images.mean(axis=(1, 2)).astype(np.float32)
+        noise = images.std(axis=(1, 2, 3)) > 70
+        colours[(colours[:, 0] <= self.threshold) & ~(noise & self.noise)] = np.nan
+        return colours / np.linalg.norm(colours, axis=1, keepdims=True)
+
+
+def test_drift_is_measured_by_the_identity_embedding_where_there_is_one(tmp_path):
+    reader, arguments = to_read(tmp_path)
+    read_attributes(reader, **arguments)
+    plain, quality = (
+        read_table(tmp_path / "attributes.parquet"), read_json(tmp_path / "quality.json"),
+    )  # fmt: skip
+    requests = read_table(tmp_path / "requests.parquet")
+    shown = read_gallery(tmp_path / "pictures.parquet", range(len(requests)))
+    fixed = (requests["latent"] < 2).to_numpy()
+    zero = fixed & (requests[["eyes", "mouth", "pose"]] == 0).all(axis=1).to_numpy()
+    red = shown.mean(axis=(1, 2))[:, 0]
+
+    every = Faces(0)
+    read_attributes(reader, **arguments, identity=every)
+    table = read_table(tmp_path / "attributes.parquet")
+    assert table["drift"].notna().tolist() == fixed.tolist()
+    assert table.loc[zero, "drift"].to_numpy() == pytest.approx(np.zeros(zero.sum()), abs=1e-5)
+    assert (table["drift"] - plain["drift"]).abs().max() > 0.01
+    assert every.seen == fixed.sum() + 2 + 4  # no random picture; zero requests, filtered images
+    assert table.drop(columns="drift").equals(plain.drop(columns="drift"))
+    assert read_json(tmp_path / "quality.json") == quality
+
+    # without a face there is no drift, and none at all where the all-zero picture shows no face
+    anchors = [red[zero & (requests["latent"] == latent)][0] for latent in range(2)]
+    threshold = float(np.mean(anchors))
+    some = Faces(threshold)
+    read_attributes(reader, **arguments, identity=some)
+    drift = read_table(tmp_path / "attributes.parquet")["drift"]
+    expected = (red > threshold) & (requests["latent"] == np.argmax(anchors)).to_numpy()
+    assert 0 < expected.sum() < fixed.sum()
+    assert drift.notna().tolist() == expected.tolist()
+
+    with pytest.raises(InputError, match=r"no face in 4 images of .*filtered.parquet"):
+        read_attributes(reader, **arguments, identity=Faces(255, noise=False))
 
 
 def test_change_elsewhere_leaves_out_the_part_that_shows_the_property(tmp_path):

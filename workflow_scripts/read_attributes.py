@@ -4,6 +4,7 @@ from ohlora_lib.runtime.jobs import start_job
 
 start_job(snakemake.log[0], snakemake.threads, snakemake.resources.gpu)
 
+from ohlora_lib.judging.identity_reader import load_identity
 from ohlora_lib.judging.picture_attributes import load_reader, read_attributes
 from ohlora_lib.runtime.device import default_device
 
@@ -19,4 +20,10 @@ read_attributes(
     snakemake.output.quality,
     seed=snakemake.params.seed,
     crops=snakemake.params.crops,
+    identity=load_identity(
+        snakemake.input.get("identity"),
+        snakemake.input.get("face_mesh"),
+        snakemake.params.face_box,
+        default_device(),
+    ),
 )

@@ -44,6 +44,10 @@ def cross_checks(config: dict, root: Path) -> Iterator[tuple[Place, str]]:
         here = ("domain", "segmenter", "parser")
         text = f"{dotted(here)} is null, but mesh finds hair with a parser"
         yield here, f"{text}; name resources/faces64/parser.safetensors"
+    if config["domain"]["identity"] is not None and segmenter["kind"] != "mesh":
+        here = ("domain", "identity")
+        text = f"{dotted(here)} is given, but needs landmarks, which only the segmenter mesh finds"
+        yield here, f"{text}; set it to null, or domain.segmenter.kind to mesh"
     yield from _unknown_names(config)
     yield from _imports(config, root)
     for stage in ("generate", "segment"):

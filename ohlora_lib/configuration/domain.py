@@ -67,6 +67,11 @@ class Domain(Section):
     annotator: str | None = about(
         "checkpoint of the simulated annotator; null where a person labels", None
     )
+    identity: Text | None = about(
+        "checkpoint of the embedding that identity drift is measured with, where the segmenter is "
+        "mesh; null for the annotator's features",
+        None,
+    )
     download: bool = about(
         "whether a run downloads weights that it needs; else it says how to get them", False
     )

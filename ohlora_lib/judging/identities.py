@@ -7,7 +7,8 @@ The score of a latent is the product of three terms, each from 0 to 1:
 - `looks`: the mean over the pictures of `levels` of P(good) · P(woman) · P(young) · P(no glasses).
 - `sameness`: 1 - drift, at least 0, where drift is the mean over the six pictures at -2 and 2.
 
-A term that the domain cannot measure (no attribute, no embedding) is 1 for every latent, and an
+A term that the domain cannot measure (no attribute, no embedding) is 1 for every latent, sameness
+that cannot be measured for one latent (no face at 0, or none at -2 and 2) is 0 for it, and an
 attribute that it cannot measure is left out of `looks`. The weakest correlation of latents that
 pass the gates differs by little, so among them looks and sameness decide: a latent that shows a
 broken picture, a man or glasses falls back, and so does one whose face turns into another.
@@ -162,9 +163,11 @@ def _shown(path: Path, requests: pd.DataFrame, places: np.ndarray) -> dict[str, 
         answers = np.stack(person, axis=-1)
         _, flipped = flips(answers[:, ZERO], answers[:, ENDS])
     unknown = np.full(len(places), np.nan)
+    same = np.clip(1 - drift, 0, 1)
+    same = np.nan_to_num(same) if np.isfinite(drift).any() else np.ones(len(places))
     return {
         "looks": looks,
-        "sameness": np.clip(1 - np.nan_to_num(drift), 0, 1),
+        "sameness": same,
         **{name: read[name].mean(axis=1) if name in read else unknown for name in ATTRIBUTES},
         "drift": drift,
         "flips": flipped,

@@ -2,14 +2,18 @@
 
 Everything is read once, for both judges. In a domain with an annotator, it reads the attributes,
 and its last features are the *embedding*: the fixed network's view of a face, less the mean and in
-units of the root mean square deviation of the filtered images. It was never trained to tell people
-apart, so identity drift is a change of looks rather than of a person. In a domain without annotator
+units of the root mean square deviation of the filtered images. In a domain without annotator
 the first fold of each of the population's classifiers reads its attribute; those see single crops
 and were trained on these very images, so their features are no embedding: drift is NaN, and the
 distances that need one are null.
+
+Identity drift is measured with the domain's identity embedding if it has one (`identity_reader`),
+less the mean of filtered images, so that it is 0 for the same picture and around 1 for a stranger.
+Else it is measured with the annotator's features; as the annotator was never trained to tell people
+apart, it then is a change of looks rather than of a person.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -29,6 +33,7 @@ from ohlora_lib.judging.distribution import (
     sliced_wasserstein,
 )
 from ohlora_lib.judging.grids import zero_rows
+from ohlora_lib.judging.identity_reader import IdentityReader
 from ohlora_lib.judging.locality import ChangeElsewhere
 from ohlora_lib.networks.annotator import ATTRIBUTES, Annotator
 from ohlora_lib.networks.answers import log_odds
@@ -128,6 +133,7 @@ def read_attributes(
     quality_path: str | Path,
     seed: int,
     crops: Crops | None = None,
+    identity: IdentityReader | None = None,
 ) -> None:
     """Read a method's pictures, and as many filtered images as it has random ones, twice.
 
@@ -150,14 +156,16 @@ def read_attributes(
         image_paths: image shards of the population.
         filtered_path: table of the ids that passed its filter.
         table_path: table to write: `row`, a probability per attribute, `drift` (1 - cosine of the
-            embedding to that of the latent's all-zero request; NaN where it has none),
+            embedding to that of the latent's all-zero request; NaN where there is none, or no face
+            in one of the two),
             `elsewhere` (see `locality.ChangeElsewhere`).
         quality_path: JSON to write.
         seed: of the choice of filtered images.
         crops: what a property's change may touch, see `networks.property_cnn.crop`.
+        identity: measures the drift; None for the reader's features, if it has any.
 
     Raises:
-        InputError: damaged input, or fewer than four filtered images.
+        InputError: damaged input, fewer than four filtered images, or no face in them.
     """
     requests = read_table(requests_path, ("row", "latent", "grid", *CONTROLLED))
     if not np.array_equal(requests["row"], read_rows(pictures_path)):
@@ -177,7 +185,9 @@ def read_attributes(
         np.full(len(requests), np.nan),
     )
     drawn, points = [], []  # pixels and embeddings of the random pictures
-    anchors = None if embed is None else _anchors(reader, embed, requests, pictures_path)
+    view = _view(reader, embed, identity, first, filtered_path)
+    anchors = None if view is None else _anchors(view, requests, pictures_path)
+    latents = requests["latent"].to_numpy()
     with tqdm(total=len(requests), desc="attributes", unit="img", mininterval=5) as progress:
         for rows, images in iter_gallery(pictures_path):
             probabilities, found = reader.read(images)
@@ -187,8 +197,12 @@ def read_attributes(
             if embed is not None:
                 found = embed(found)
                 points.append(found[is_random[rows]])
-                drift[rows] = cosine_distance(found, anchors[requests["latent"].to_numpy()[rows]])
-            progress.update(len(rows))
+            if identity is not None:
+                rows, images = rows[~is_random[rows]], images[~is_random[rows]]
+                found = view(images)
+            if view is not None:
+                drift[rows] = cosine_distance(found, anchors[latents[rows]])
+            progress.update(len(probabilities))
     table = pd.DataFrame(np.concatenate(answers), columns=list(reader.names))
     table.insert(0, "row", requests["row"])
     table["drift"], table["elsewhere"] = drift, elsewhere
@@ -207,12 +221,33 @@ def read_attributes(
     write_json(quality_path, quality)
 
 
+def _view(
+    reader: Reader,
+    embed: "_Embedding | None",
+    identity: IdentityReader | None,
+    filtered: np.ndarray,
+    path: str | Path,
+) -> Callable[[np.ndarray], np.ndarray] | None:
+    """Return what embeds pictures for the drift, [N, H, W, 3] -> [N, D], or None."""
+    if identity is None:
+        return None if embed is None else lambda images: embed(_read(reader, images)[1])
+    faces = identity.read(filtered)
+    faces = faces[np.isfinite(faces).all(axis=1)]
+    if not len(faces):
+        raise InputError(
+            f"the face mesh finds no face in {len(filtered)} images of {path}; correct "
+            "domain.segmenter.box, or set domain.identity to null"
+        )
+    centred = _Embedding(faces)
+    return lambda images: centred(identity.read(images))
+
+
 def _anchors(
-    reader: Reader, embed: "_Embedding", requests: pd.DataFrame, pictures_path: str | Path
+    view: Callable[[np.ndarray], np.ndarray], requests: pd.DataFrame, pictures_path: str | Path
 ) -> np.ndarray:
     """Embed the all-zero request of every latent: [latents, D], NaN for those without one."""
     zeros = zero_rows(requests)
-    found = embed(_read(reader, read_gallery(pictures_path, zeros.to_numpy()))[1])
+    found = view(read_gallery(pictures_path, zeros.to_numpy()))
     anchors = np.full((requests["latent"].max() + 1, found.shape[1]), np.nan, np.float32)
     anchors[zeros.index] = found
     return anchors

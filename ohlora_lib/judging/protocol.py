@@ -15,7 +15,8 @@ Absolute values (`leakage_mean`) are larger where there is more noise, so their 
   but the row's own; `leakage_matched_mean`: the same with every row divided by its own slope.
   `flips`: share of the pictures at -2 and 2 in which the answer for an attribute differs from the
   latent's all-zero picture; `any`: for one that makes another person (gender, age, glasses; not
-  quality). `identity_drift`: 1 - cosine of the embedding to that of the all-zero picture;
+  quality). `identity_drift`: 1 - cosine of the embedding (see `picture_attributes`) to that of the
+  all-zero picture, over the pictures that have one;
   `identity_drift_ends`: its mean over the pictures at -2 and 2 of all three. `elsewhere`: change at
   -2 and 2 outside the part of the picture that shows the property, in grey levels.
 - `joint`: correlation, MAE and slope per latent over all combinations of five levels.
@@ -136,7 +137,7 @@ def evaluate(
         requests: see `grids.build_requests`.
         measured: [rows, 7] scores, NaN where missing.
         attributes: `row`, a probability per attribute that can be read, `drift` (NaN where there is
-            no embedding), `elsewhere`.
+            no embedding or no face), `elsewhere`.
         quality: what `picture_attributes.read_attributes` says of the random pictures.
         bootstrap: samples of each interval.
         seed: the run's seed.

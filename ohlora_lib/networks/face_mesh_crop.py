@@ -5,6 +5,7 @@ with it: a place in fractions, times the width, is an index of a pixel (of the e
 it is small), not a distance from the border, which is half a pixel more.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -37,6 +38,16 @@ class FaceLandmarks(NamedTuple):
     box: Tensor
 
 
+def upright_box(box: Sequence[float] | None) -> tuple[float, ...]:
+    """Return the box of aligned pictures as `find_landmarks` takes it.
+
+    Args:
+        box: centre x and y and side in fractions of the picture, as domain.segmenter.box; None for
+            pictures aligned as StyleGAN's.
+    """
+    return ALIGNED_BOX if box is None else (*box[:2], box[2], box[2], 0.0)
+
+
 def find_landmarks(
     network: FaceMesh,
     pictures: Tensor,
@@ -56,7 +67,7 @@ def find_landmarks(
     """
     boxes = torch.as_tensor(box, dtype=pictures.dtype, device=pictures.device)
     size = pictures.shape[3], pictures.shape[2]
-    pixels = _enlarged(pictures)
+    pixels = enlarged(pictures)
     found = _in_boxes(network, pixels, boxes.expand(len(pictures), 5), size)
     for _ in range(passes - 1):
         boxes = box_around(found.points, size).detach()
@@ -136,8 +147,12 @@ def _from_box(places: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
     return boxes[:, None, :2] + offsets @ turn / scale
 
 
-def _enlarged(pictures: Tensor) -> Tensor:
-    """Enlarge small pictures bicubically, so that the shorter side has `ENLARGED` px."""
+def enlarged(pictures: Tensor) -> Tensor:
+    """Enlarge pictures that are smaller than the network's: bicubically, the shorter side 256 px.
+
+    Args:
+        pictures: float [N, 3, H, W].
+    """
     sides = pictures.shape[2:]
     if min(sides) >= SIDE:
         return pictures

@@ -23,6 +23,7 @@ NETWORKS = {
     "face_parser": "ohlora_lib.networks.face_parser.FaceParser",
     "facexformer": "ohlora_lib.networks.facexformer.FaceXFormer",
     "face_mesh": "ohlora_lib.networks.face_mesh.FaceMesh",
+    "identity_embedding": "ohlora_lib.networks.identity_embedding.IdentityEmbedding",
     "mtcnn": "ohlora_lib.networks.mtcnn.MTCNN",
     "property_cnn": "ohlora_lib.networks.property_cnn.PropertyCNN",
     "score_encoder": "ohlora_lib.networks.score_encoder.ScoreEncoder",

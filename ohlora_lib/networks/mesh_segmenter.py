@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from ohlora_lib.networks.batch_norm import fold_batch_norms
 from ohlora_lib.networks.face_mesh import FaceMesh
-from ohlora_lib.networks.face_mesh_crop import ALIGNED_BOX, find_landmarks
+from ohlora_lib.networks.face_mesh_crop import find_landmarks, upright_box
 from ohlora_lib.networks.face_mesh_maps import face_maps
 from ohlora_lib.networks.face_parser import FaceParser
 from ohlora_lib.networks.files import load_network
@@ -52,7 +52,7 @@ class MeshSegmenter:
         last = torch.channels_last
         self.mesh = mesh.to(device, memory_format=last)
         self.parser = fold_batch_norms(parser).to(device, memory_format=last)
-        self.box = ALIGNED_BOX if box is None else (*box[:2], box[2], box[2], 0.0)
+        self.box = upright_box(box)
         self.batch_size = batch_size or 32
         self.device = device
 
