@@ -1,5 +1,4 @@
-# The weights of faces64, made anew from published packages: `snakemake pretrain` with its
-# configuration. Never part of a normal run; needs the packages of the extra `pretrain`.
+# The weights of faces64, made anew from published packages: `make pretrain`. Never part of a run.
 from ohlora_lib.pretraining.faces.plan import ARRAYS, labelling_wheels, pools
 
 FACE_POOLS = pools(config, results)
@@ -97,6 +96,5 @@ rule pretrain_on_faces:
         "../workflow_scripts/pretrain_on_faces.py"
 
 
-FACE_NETWORKS = collect(
-    rules.pretrain_on_faces.output.weights, network=["parser", "annotator", "discriminator"]
-)
+NETWORKS = ["parser", "annotator", "discriminator"]
+FACE_NETWORKS = collect(rules.pretrain_on_faces.output.weights, network=NETWORKS)
