@@ -220,7 +220,7 @@ def test_clipping_bounds_the_step():
         assert parameter.detach().norm().item() == pytest.approx(wanted, rel=1e-4)
 
 
-# ---- what is asked for
+# ---- what is requested
 
 
 def test_requested_labels():

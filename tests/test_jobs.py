@@ -235,7 +235,7 @@ def test_freed_memory_is_kept_for_what_comes_next():
     ]  # fmt: skip
     if taken[0] == "no mallopt":
         pytest.skip("this C library has no mallopt")
-    assert int(taken[1]) < int(taken[0]) / 4  # pages asked for again
+    assert int(taken[1]) < int(taken[0]) / 4  # pages requested again
 
 
 LISTENING = """

@@ -2,6 +2,7 @@
 
 import hashlib
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -95,8 +96,9 @@ def test_the_table_of_labels_is_whole_and_draws_its_faces(tmp_path):
 def test_a_contact_sheet_shows_any_of_them(tmp_path):
     command = ["-m", "ohlora_lib.pretraining.faces.labels_by_eye", "--rows", "7-18"]
     sheet = tmp_path / "sheet.png"
-    python = __import__("sys").executable
-    done = subprocess.run([python, *command, "--output", sheet], cwd=ROOT, capture_output=True)
+    done = subprocess.run(
+        [sys.executable, *command, "--output", sheet], cwd=ROOT, capture_output=True
+    )
     assert done.returncode == 0, done.stderr
     assert Image.open(sheet).size == (1500, 300)
 

@@ -1,4 +1,4 @@
-"""Models made elsewhere: adopted, drawn and judged as published, and rows of the leaderboard."""
+"""Published models: adopted, drawn and judged as published, and rows of the leaderboard."""
 
 # ruff: noqa: E501 (one mistake per line)
 

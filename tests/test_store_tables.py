@@ -99,7 +99,7 @@ def test_a_csv_that_was_cut_is_an_input_error(tmp_path):
     path.write_bytes(raw)
     assert len(read_table(path)) == 3
     path.write_bytes(raw[:-2])
-    (tmp_path / "scores.csv.sha256").unlink()  # as of a table made elsewhere
+    (tmp_path / "scores.csv.sha256").unlink()  # as of a table that no run wrote
     with pytest.raises(InputError, match=r"scores\.csv is cut off"):
         read_table(path)
 

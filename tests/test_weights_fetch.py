@@ -36,7 +36,7 @@ class Server:
     tag: str | None = '"one"'
     cut_after: int | None = None  # bytes of an answer, then the connection ends
     ranges: bool = True
-    shift: int = 0  # by how many bytes a part begins elsewhere than asked for
+    shift: int = 0  # by how many bytes a part begins elsewhere than requested
     status: int = 200
     asked: list[str | None] = field(default_factory=list)  # the Range of every request
 
@@ -261,7 +261,7 @@ def test_what_a_person_has_to_do_is_said(project):
         run("import", "small")[0] == 1 and "ohlora weights fetch small" in run("import", "small")[1]
     )
     assert "no weights named 'smal'; did you mean 'small'?" in run("fetch", "smal")[1]
-    assert run("fetch")[0] == 2  # names are asked for
+    assert run("fetch")[0] == 2  # names are required
 
 
 def test_all_that_is_missing_is_said_at_once_and_the_rest_is_fetched(project):

@@ -48,7 +48,7 @@ Job = tuple[str, ...]  # the rule and the values of its wildcards
 def planned(folder: Path, overlay: dict | None = None, first: bool = True) -> set[Job]:
     """Return the jobs that a run would have to do, without the target rule.
 
-    With `first` only the first population and what follows from it is asked for, and what lists all
+    With `first` only the first population and what follows from it is requested, and what lists all
     methods or jobs is left out.
     """
     run = snakemake(folder, "--dry-run", overlay=merged(FIRST if first else {}, overlay or {}))

@@ -16,12 +16,11 @@ from ohlora_lib.networks.face_parser import FaceParser
 from ohlora_lib.networks.files import load_network
 from ohlora_lib.networks.segmentation import Segmentation
 from ohlora_lib.scores.landmarks import POINTS
-from ohlora_lib.scores.regions import HAIR
+from ohlora_lib.scores.regions import BACKGROUND, HAIR, SKIN
 from ohlora_lib.store.layout import MAP_SIDE
 from ohlora_lib.store.picture_tensors import full_batches, to_float
 
 PARSED = 64  # px, the side of the pictures that the parser has learnt from
-SKIN = 1
 FRINGE_OVER = (0, 1, 2, 3)  # classes that hair may cover: background, skin, brows
 
 
@@ -71,7 +70,7 @@ class MeshSegmenter:
             points[rows][found[rows]] = landmarks[:own][found[rows]]
         maps = face_maps(points, MAP_SIDE)
         around[~found] = 0
-        maps[(around == SKIN) & (maps == 0)] = SKIN
+        maps[(around == SKIN) & (maps == BACKGROUND)] = SKIN
         maps[(around == HAIR) & np.isin(maps, FRINGE_OVER)] = HAIR
         cuts = np.tile(np.array([0, 0, width, height], np.float32), (count, 1))
         return Segmentation(maps, cuts, found, points)

@@ -5,6 +5,7 @@ import numpy as np
 from ohlora_lib.store.layout import MAP_SIDE
 
 BACKGROUND = 0
+SKIN = 1
 EYE_LEFT = 4  # at the left of the picture
 EYE_RIGHT = 5
 NOSE = 6

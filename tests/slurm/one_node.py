@@ -33,8 +33,8 @@ class Job:
     rule: str
     state: str
     partition: str
-    mem: str  # as asked for, for instance "4000M"
-    gpu: str  # generic resources asked for, for instance "gpu:1", or ""
+    mem: str  # as requested, for instance "4000M"
+    gpu: str  # generic resources requested, for instance "gpu:1", or ""
 
 
 def run(*command: str | Path, check: bool = True) -> str:

@@ -22,6 +22,7 @@ from ohlora_lib.pretraining.faces.packages import PACKAGES, Member, read_member
 from ohlora_lib.pretraining.faces.pool import open_faces
 from ohlora_lib.pretraining.options import ReaderOptions
 from ohlora_lib.pretraining.parser_and_annotator import (
+    UNKNOWN,
     annotator_accuracy,
     parser_iou,
     train_annotator,
@@ -117,7 +118,7 @@ def pretrain_discriminator(
 
 def _known_maps(pool: PortraitPool) -> PortraitPool:
     """Return the faces whose class maps are known."""
-    return _rows(pool, np.flatnonzero((pool.class_maps != 255).any(axis=(1, 2))))
+    return _rows(pool, np.flatnonzero((pool.class_maps != UNKNOWN).any(axis=(1, 2))))
 
 
 def _rows(pool: PortraitPool, rows: np.ndarray) -> PortraitPool:

@@ -21,13 +21,12 @@ from ohlora_lib.pretraining.faces.person import MODEL, SIDE, PersonMask
 from ohlora_lib.pretraining.faces.plan import ARRAYS
 from ohlora_lib.pretraining.parser_and_annotator import UNKNOWN
 from ohlora_lib.pretraining.portrait_pool import PortraitPool
-from ohlora_lib.scores.regions import HAIR
+from ohlora_lib.scores.regions import HAIR, SKIN
 from ohlora_lib.seeds import rng
 from ohlora_lib.store.atomic import atomic_path
 from ohlora_lib.store.picture_tensors import to_float
 
 CHUNK = 50  # faces at once
-SKIN = 1
 
 
 def draw_faces(
